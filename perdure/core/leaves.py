@@ -1,0 +1,311 @@
+"""The leaves that perdure brings: the requests that every interpreter knows how to answer.
+
+Each is data. What it asks (`encode`) and what answers it (`output`, `errors`) follow from its fields.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Never
+
+import attrs
+from returns.result import Failure, Result, Success
+
+from perdure.core import codec
+from perdure.core.agents import Agent
+from perdure.core.effect import A_co, Call, E_co, Op, Repeat
+from perdure.core.faults import Expired, StepFault
+from perdure.core.retry import Retry
+from perdure.core.workflow import members
+
+
+@attrs.frozen(kw_only=True)
+class Approved:
+    """Somebody said yes. The fields are filled by whoever answers."""
+
+    by: str = ""
+    note: str = ""
+    at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Denied:
+    """Somebody said no: a decision, not a failure."""
+
+    by: str = ""
+    note: str = ""
+    at: datetime | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class Task:
+    """What `@step` made of a function: the function, and how it may be repeated. Shared by all its steps."""
+
+    name: str
+    fn: Callable[..., Any]
+    retry: Retry | None = None
+    timeout: timedelta | None = None
+    repeat: Repeat = "idempotent"
+    version: str = ""
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def channel(self) -> tuple[Any, tuple[Any, ...]]:
+        """The type of its value and the types of its declared errors."""
+        return _channel(self.fn)
+
+    @property
+    def parameters(self) -> Parameters:
+        return _parameters(self.fn)
+
+
+@functools.cache
+def _channel(fn: Callable[..., Any]) -> tuple[Any, tuple[Any, ...]]:
+    hint = _hints(fn).get("return", Any)
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if getattr(origin, "__name__", "") == "FutureResult":  # by name: importing it costs every program asyncio
+        return args[0], members(args[1])
+    if origin is not None and inspect.isclass(origin) and issubclass(origin, typing.Awaitable) and args:
+        hint = args[-1]
+        origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Result:
+        return args[0], members(args[1])
+    parts = members(hint)
+    code = getattr(fn, "__code__", None)
+    if code is not None and "inner_exceptions" in code.co_freevars:  # made by @safe: the annotation does not tell
+        cells = dict(zip(code.co_freevars, fn.__closure__ or (), strict=True))
+        return hint, cells["inner_exceptions"].cell_contents
+    if any(typing.get_origin(part) is Success for part in parts):
+        values = [typing.get_args(p)[0] for p in parts if typing.get_origin(p) is Success]
+        errors = [e for p in parts if typing.get_origin(p) is Failure for e in members(typing.get_args(p)[0])]
+        return typing.Union[tuple(values)], tuple(errors)  # noqa: UP007  # built at run time
+    return hint, ()
+
+
+@functools.cache
+def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    inner = inspect.unwrap(fn)
+    hints = typing.get_type_hints(fn, include_extras=True)
+    return hints if inner is fn else {**typing.get_type_hints(inner, include_extras=True), **hints}
+
+
+@attrs.frozen(eq=False)
+class Parameters:
+    """How the arguments of a function are written: by name, each by its annotation."""
+
+    hints: Mapping[str, Any]
+    signature: inspect.Signature
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """A JSON object of all arguments, defaults included, so that a spelled-out default is the same input.
+
+        Raises:
+            CodecError: An argument does not fit its annotation; the path names it.
+            TypeError: The arguments do not fit the signature.
+        """
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        tree: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            try:
+                tree[name] = codec.to_json(value, self.hint(name))
+            except codec.CodecError as error:
+                raise codec.CodecError(f"$.{name}{error.path[1:]}", error.reason) from error
+        return tree
+
+    def decode(self, tree: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that were written by `encode`.
+
+        Raises:
+            CodecError: A value does not fit, or a name is unknown or missing.
+        """
+        unknown = set(tree) - set(self.signature.parameters)
+        if unknown:
+            raise codec.CodecError(
+                "$",
+                f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(self.signature.parameters) or 'none'}",
+            )
+        values: dict[str, Any] = {}
+        for name, value in tree.items():
+            try:
+                values[name] = codec.from_json(value, self.hint(name))
+            except codec.CodecError as error:
+                raise codec.CodecError(f"$.{name}{error.path[1:]}", error.reason) from error
+        missing = [
+            n
+            for n, p in self.signature.parameters.items()
+            if n not in values and p.default is p.empty and p.kind not in _OPEN
+        ]
+        if missing:
+            raise codec.CodecError("$", f"missing {', '.join(missing)}")
+        bound = inspect.BoundArguments(self.signature, values)
+        return bound.args, bound.kwargs
+
+    def hint(self, name: str) -> Any:
+        """The annotation of a parameter, as a collection where it takes many."""
+        hint = self.hints.get(name, Any)
+        match self.signature.parameters[name].kind:
+            case inspect.Parameter.VAR_POSITIONAL:
+                return tuple[hint, ...]  # type: ignore[valid-type]  # built at run time
+            case inspect.Parameter.VAR_KEYWORD:
+                return dict[str, hint]  # type: ignore[valid-type]  # built at run time
+            case _:
+                return hint
+
+
+_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+@functools.cache
+def _parameters(fn: Callable[..., Any]) -> Parameters:
+    return Parameters(_hints(fn), inspect.signature(fn))
+
+
+def parameters_of(fn: Callable[..., Any]) -> Parameters:
+    """The parameters of a step's or workflow's function, read once."""
+    return _parameters(fn)
+
+
+@attrs.frozen
+class Step(Op[A_co, E_co]):
+    """One call of impure code, recorded once."""
+
+    task: Task
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
+    def output(self) -> Any:
+        return self.task.channel[0]
+
+    @property
+    def errors(self) -> tuple[Any, ...]:
+        return self.task.channel[1]
+
+    @property
+    def repeat(self) -> Repeat:
+        return self.task.repeat
+
+    @property
+    def version(self) -> str:
+        return self.task.version
+
+    def describe(self) -> Any:
+        return (*self.args, *(f"{k}={v!r}" for k, v in self.kwargs.items()))
+
+    def encode(self) -> Any:
+        return self.task.parameters.encode(self.args, self.kwargs)
+
+
+@attrs.frozen
+class Ask(Op[A_co, StepFault]):
+    """One question to an agent, or to the next one where it fails; `output` is the type of the answer."""
+
+    name: str  # pyright: ignore[reportIncompatibleMethodOverride]  # a field where the base has a property
+    agents: tuple[Agent, ...]
+    prompt: str
+    output: Any = str
+    retry: Retry | None = None
+    timeout: timedelta | None = None
+
+    def describe(self) -> Any:
+        return self.prompt
+
+    def encode(self) -> Any:
+        return self.prompt
+
+
+@attrs.frozen
+class Suspend(Op[A_co, E_co]):
+    """Wait for a person's answer. The run may be rows and no process until it comes."""
+
+    name: str  # pyright: ignore[reportIncompatibleMethodOverride]  # a field where the base has a property
+    output: Any = bool
+    prompt: str = ""
+    show: Any = None
+    expires: timedelta | None = None
+
+    @property
+    def errors(self) -> tuple[Any, ...]:
+        return () if self.expires is None else (Expired,)
+
+    def describe(self) -> Any:
+        return (self.prompt, self.show, self.expires)
+
+    def encode(self) -> Any:
+        return [self.prompt, codec.show(self.show), codec.to_json(self.expires, timedelta | None)]
+
+
+@attrs.frozen
+class Signal(Op[A_co, Never]):
+    """Wait for a message sent to this run under this name, the oldest first. It may have come before."""
+
+    name: str  # pyright: ignore[reportIncompatibleMethodOverride]  # a field where the base has a property
+    output: Any
+
+
+@attrs.frozen
+class Sleep(Op[None, Never]):
+    """Wait for a duration, or until a moment. The due time is written when it is first asked.
+
+    `jitter` takes up to that share off the duration, by a hash of the key.
+    """
+
+    until: timedelta | datetime
+    name: str = "sleep"  # pyright: ignore[reportIncompatibleMethodOverride]  # a field where the base has a property
+    jitter: float = 0.0
+
+    @property
+    def output(self) -> Any:
+        return None
+
+    def describe(self) -> Any:
+        return self.until
+
+    def encode(self) -> Any:
+        if isinstance(self.until, timedelta):
+            return codec.to_json(self.until, timedelta)
+        return codec.to_json(self.until, datetime)
+
+
+@attrs.frozen
+class Now(Op[datetime, Never]):
+    """The time (UTC), as a recorded value: a workflow must not read a clock itself."""
+
+    name: str = "now"  # pyright: ignore[reportIncompatibleMethodOverride]  # a field where the base has a property
+
+    @property
+    def output(self) -> Any:
+        return datetime
+
+
+@attrs.frozen
+class Child(Op[A_co, E_co]):
+    """Another workflow as a run of its own."""
+
+    call: Call[A_co, E_co]
+    name: str = "child"  # pyright: ignore[reportIncompatibleMethodOverride]  # a field where the base has a property
+
+    @property
+    def output(self) -> Any:
+        return self.call.block.hints[0]
+
+    @property
+    def errors(self) -> tuple[Any, ...]:
+        return members(self.call.block.hints[1])
+
+    def describe(self) -> Any:
+        return repr(self.call)
+
+    def encode(self) -> Any:
+        return [self.call.block.name, parameters_of(self.call.block.fn).encode(self.call.args, self.call.kwargs)]

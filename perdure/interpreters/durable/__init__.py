@@ -1,0 +1,1 @@
+"""Durable execution over SQL: every outcome is recorded before the program goes on."""
