@@ -28,13 +28,14 @@ class Fault(Exception):
     """
 
     def __eq__(self, other: object) -> bool:  # attrs leaves exceptions comparing by identity
-        return type(self) is type(other) and isinstance(other, Fault) and self.args == other.args
+        return isinstance(other, Fault) and type(self) is type(other) and self.args == other.args
 
     def __hash__(self) -> int:
         return hash((type(self), self.args))
 
     def __str__(self) -> str:
-        fields = attrs.fields(type(self)) if attrs.has(type(self)) else ()
+        kind = type(self)
+        fields = attrs.fields(kind) if attrs.has(kind) else ()
         if not fields:
             return super().__str__()
         return ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields)
@@ -55,7 +56,11 @@ class StepFault(Fault):
     reason: str
 
     def __str__(self) -> str:
-        return f"step {self.step!r} failed: {self.error}: {self.reason}" if self.error else f"step {self.step!r} failed: {self.reason}"
+        return (
+            f"step {self.step!r} failed: {self.error}: {self.reason}"
+            if self.error
+            else f"step {self.step!r} failed: {self.reason}"
+        )
 
 
 @attrs.frozen(str=False)
@@ -125,4 +130,6 @@ class Defect(RuntimeError):
 
 
 #: The faults that any step may fail with, by the name under which they are recorded.
-STEP_FAULTS: Mapping[str, type[StepFault]] = {t.__name__: t for t in (StepFault, StepTimedOut, RetriesExhausted, Interrupted)}
+STEP_FAULTS: Mapping[str, type[StepFault]] = {
+    t.__name__: t for t in (StepFault, StepTimedOut, RetriesExhausted, Interrupted)
+}
