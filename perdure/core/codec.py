@@ -1,0 +1,256 @@
+"""Values to JSON and back, by declared type and never by runtime class.
+
+What does not conform is refused in both directions, with its path, so that nothing is recorded that could not be read
+back as it was. Nothing that is stored names a class to import: a tag only chooses among the declared types.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from returns.maybe import Maybe, Nothing
+from returns.result import Failure, Success
+
+from perdure.core.compiler import Codec, Codecs, build
+from perdure.core.faults import STEP_FAULTS
+from perdure.core.forms import CodecError, NoSchema, Record
+from perdure.core.recognise import converter, form, remember, union
+from perdure.core.walks import MAX_DEPTH, canonical, written
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "CodecError",
+    "NoSchema",
+    "canonical",
+    "converter",
+    "digest",
+    "dump_outcome",
+    "dumps",
+    "from_json",
+    "load_outcome",
+    "loads",
+    "register",
+    "show",
+    "to_json",
+]
+
+T = TypeVar("T")
+
+#: Longer texts are refused: every worker that resumes the run would read them again.
+MAX_BYTES: Final = 16 * 2**20
+
+_codecs: Final = Codecs()
+_failures: Final[dict[tuple[Any, ...], Codec]] = {}
+
+
+def to_json(value: object, hint: Any) -> Any:
+    """`value` as a tree of dicts, lists and scalars.
+
+    Args:
+        hint: Its declared type.
+
+    Raises:
+        CodecError: It does not conform to `hint`, or has no exact JSON form.
+        NoSchema: Nothing of that type has one.
+
+    Example:
+        >>> to_json((1, {"b", "a"}), tuple[int, set[str]])
+        [1, ['a', 'b']]
+    """
+    return _codecs.of(hint).encode(value, MAX_DEPTH)
+
+
+def from_json(tree: Any, hint: Any) -> Any:
+    """The value that `to_json` made `tree` from.
+
+    A field may be missing where its class has a default: old records stay readable when a field is added.
+
+    Raises:
+        CodecError: The tree does not conform to `hint`. Nothing is converted but int to float.
+        NoSchema: Nothing of that type has a JSON form.
+
+    Example:
+        >>> from_json([1, ["a"]], tuple[int, set[str]])
+        (1, {'a'})
+        >>> from_json([5.9], list[int])
+        Traceback (most recent call last):
+        perdure.core.forms.CodecError: $[0]: expected int, got 5.9 (float)
+    """
+    return _codecs.of(hint).decode(tree, MAX_DEPTH)
+
+
+def dumps(value: object, hint: Any) -> str:
+    """`value` as compact ASCII text, its keys in their order.
+
+    Raises:
+        CodecError: As `to_json`; or the text would be longer than `MAX_BYTES`.
+
+    Example:
+        >>> dumps({"b": "é", "a": 1.0}, dict[str, str | float])
+        '{"b":"\\\\u00e9","a":1.0}'
+    """
+    return _text(to_json(value, hint))
+
+
+def loads(text: str, hint: Any) -> Any:
+    """The value that `dumps` made `text` from.
+
+    Raises:
+        CodecError: The text is not JSON, or not of that type.
+    """
+    return from_json(_tree(text), hint)
+
+
+def digest(text: str | bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def register(
+    cls: type[T], *, to: Callable[[T], Any], from_: Callable[[Any], T], schema: Mapping[str, Any] | None = None
+) -> None:
+    """Give a class a JSON form, in this whole process; the last registration of a class wins.
+
+    Register where the class is defined: a run that was recorded with one form is read with it. For families of types,
+    put cattrs hooks on `converter` instead.
+
+    Args:
+        to: From an instance to plain JSON.
+        from_: Back; whatever it raises is a refusal.
+        schema: The JSON Schema of what `to` gives, by default one that allows anything.
+
+    Example:
+        >>> register(complex, to=lambda c: [c.real, c.imag], from_=lambda pair: complex(*pair))
+        >>> dumps(1 + 2j, complex)
+        '[1.0,2.0]'
+    """
+    remember(cls, to, from_, schema or {})
+    _codecs.clear()
+    _failures.clear()
+
+
+# -- Outcomes. -------------------------------------------------------------------------------------------------
+
+
+def dump_outcome(outcome: Success[Any] | Failure[Any], output: Any, errors: tuple[Any, ...]) -> str:
+    """The text of an outcome: the value of a Success, or the type's name and the value of a Failure.
+
+    Args:
+        output: The declared type of a success.
+        errors: The declared types of failures; the faults that any step may have are added.
+
+    Raises:
+        CodecError: As `to_json`; or the failure is of no declared type.
+    """
+    match outcome:
+        case Success(value):
+            return dumps(value, output)
+        case Failure(error):
+            return _text(_failure(errors).encode(error, MAX_DEPTH))
+
+
+def load_outcome(ok: bool, text: str, output: Any, errors: tuple[Any, ...]) -> Success[Any] | Failure[Any]:
+    """The outcome that `dump_outcome` made `text` from; every call makes a fresh exception.
+
+    Raises:
+        CodecError: As `loads`; or the text names a type that is not declared.
+    """
+    return Success(loads(text, output)) if ok else Failure(_failure(errors).decode(_tree(text), MAX_DEPTH))
+
+
+def _failure(errors: tuple[Any, ...]) -> Codec:
+    if errors not in _failures:
+        _failures[errors] = build(union([*errors, *STEP_FAULTS.values()], key="type", wrap=True), _codecs.of)
+    return _failures[errors]
+
+
+# -- Texts. ----------------------------------------------------------------------------------------------------
+
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+def _text(tree: Any) -> str:
+    text = written(_encode, tree)
+    if len(text) > MAX_BYTES:
+        raise CodecError(
+            "$",
+            f"takes {len(text):,} bytes as JSON, and a recorded value at most {MAX_BYTES:,} (16 MiB); "
+            "write it to a file and return the path",
+        )
+    return text
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode: Final = json.JSONDecoder(parse_constant=_no_constant).decode
+
+
+def _tree(text: str) -> Any:
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise CodecError("$", f"nested more than {MAX_DEPTH} levels deep") from None
+    except ValueError as error:
+        raise CodecError("$", f"not a JSON text: {error}") from None
+
+
+# -- For display. ----------------------------------------------------------------------------------------------
+
+_SHOWN_NODES: Final = 10_000
+_SHOWN_DEPTH: Final = 32
+_SHOWN_REPR: Final = 1_000
+
+
+def show(value: object) -> Any:
+    """`value` as JSON for people to read, by its runtime class: never raises, and cannot be read back.
+
+    What has no JSON form is its `repr`, cut; so is what lies too deep, or beyond the first ten thousand nodes.
+
+    Example:
+        >>> show({"sizes": (1, float("nan"))})
+        {'sizes': [1, 'nan']}
+    """
+    return _show(value, _SHOWN_DEPTH, iter(range(_SHOWN_NODES)))
+
+
+def _show(value: Any, room: int, budget: Any) -> Any:
+    if next(budget, None) is None or not room:
+        return "..."
+    try:
+        if type(value) in (dict, list, tuple, set, frozenset):
+            if isinstance(value, dict):
+                return {
+                    key if type(key) is str else str(show(key)): _show(item, room - 1, budget)
+                    for key, item in value.items()
+                }
+            return [_show(item, room - 1, budget) for item in value]
+        match value:
+            case Success(inner):
+                return {"ok": _show(inner, room - 1, budget)}
+            case Failure(inner):
+                return {"err": _show(inner, room - 1, budget)}
+            case Maybe():
+                return None if value is Nothing else [_show(value.unwrap(), room - 1, budget)]
+            case _:
+                pass
+        made = form(type(value))
+        if isinstance(made, Record):
+            return {field.name: _show(getattr(value, field.name), room - 1, budget) for field in made.fields}
+        tree = build(made, _codecs.of).encode(value, room)
+        written(_encode, tree)
+        return tree
+    except Exception:
+        return _repr(value)
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)[:_SHOWN_REPR]
+    except Exception:  # a user's __repr__
+        return f"<{type(value).__name__}>"
