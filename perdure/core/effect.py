@@ -7,6 +7,7 @@ interpreter gives it meaning. `Effect[A]` is `Effect[A, Fault]`; `Effect[A, Neve
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Never, cast
 
 import attrs
@@ -18,6 +19,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeAliasType, TypeVar
 
 from perdure.core.faults import Defect, Fault
+from perdure.core.retry import Retry
 
 if TYPE_CHECKING:
     from perdure.core.workflow import Block
@@ -278,7 +280,18 @@ class Op(Effect[A_co, E_co]):
 
     @property
     def repeat(self) -> Repeat:
+        """What may happen after an attempt whose end nobody knows."""
         return "idempotent"
+
+    @property
+    def retry(self) -> Retry | None:
+        """When an interpreter tries it again under the same key."""
+        return None
+
+    @property
+    def timeout(self) -> timedelta | None:
+        """How long one attempt may take."""
+        return None
 
     @property
     def version(self) -> str:

@@ -18,8 +18,8 @@ from returns.result import Failure, Result, Success
 from perdure.core import codec
 from perdure.core.agents import Agent
 from perdure.core.effect import A_co, Call, E_co, Op, Repeat
-from perdure.core.faults import Expired, StepFault
-from perdure.core.retry import Retry
+from perdure.core.faults import Defect, Expired, StepFault
+from perdure.core.retry import Retry, spread
 from perdure.core.workflow import members
 
 
@@ -197,6 +197,14 @@ class Step(Op[A_co, E_co]):
         return self.task.repeat
 
     @property
+    def retry(self) -> Retry | None:
+        return self.task.retry
+
+    @property
+    def timeout(self) -> timedelta | None:
+        return self.task.timeout
+
+    @property
     def version(self) -> str:
         return self.task.version
 
@@ -268,6 +276,19 @@ class Sleep(Op[None, Never]):
     @property
     def output(self) -> Any:
         return None
+
+    def due(self, now: datetime, key: str) -> datetime:
+        """When it is over, first asked `now` under an idempotency key.
+
+        Raises:
+            Defect: That moment is beyond the calendar.
+        """
+        if isinstance(self.until, datetime):
+            return self.until
+        try:
+            return now + self.until * (1 - self.jitter * spread(key, 1))
+        except OverflowError:
+            raise Defect(f"{self.name!r} sleeps for {self.until}, which is beyond the calendar") from None
 
     def describe(self) -> Any:
         return self.until

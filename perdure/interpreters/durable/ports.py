@@ -158,7 +158,7 @@ class Batch:
     Attributes:
         entries: New journal rows, numbered.
         opened: Gates to open.
-        withdrawn: `(path, number)` of gates to close if they are still open.
+        withdrawn: `(path, number)` of gates to close, open or decided, unless their answer was consumed.
         consumed: `(path, number, seq)` of answers that an entry copied.
         taken: `(name, number, seq)` of signals that an entry copied.
         refused: `(name, number, why)` of signals to set aside.
@@ -166,6 +166,7 @@ class Batch:
         status: If given, the run row moves to it; any but `running` gives up the claim.
         parks: With status `parked`: commit, but stay `running` if an answer, a signal that is waited for, or the wish
             to cancel has arrived meanwhile. `awaits` names the signals that are waited for.
+        heeded: The wish to cancel is known to the owner and does not keep the run from parking.
     """
 
     claim: Claim
@@ -180,6 +181,7 @@ class Batch:
     reason: str | None = None
     wake_at: int | None = None
     awaits: tuple[str, ...] = ()
+    heeded: bool = False
     outcome: str | None = None
     outcome_digest: str | None = None
     finished_at: int | None = None
@@ -213,7 +215,9 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str) -> Claim | None:
+    async def claim(
+        self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str
+    ) -> Claim | None:
         """Take a run if its fence is still `seen` and its last entry `last`: fence + 1, status running, lease ours.
 
         Counts the claim in `claims`: 1 where entries came since the claim before, else one more.

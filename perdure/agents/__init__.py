@@ -1,0 +1,1 @@
+"""How an `ask` is answered. These handlers know agents and nothing of how a run is recorded."""

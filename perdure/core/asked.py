@@ -1,0 +1,90 @@
+"""One request to the world, and what comes back of it.
+
+Handlers answer with `Success | Failure` and never raise for an expected failure. What code returns or raises is
+made an outcome here, once, so that every interpreter and every agent draws the same line.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any, TypeAlias, cast
+
+import attrs
+from returns.io import IOResult
+from returns.result import Failure, Result, Success
+
+from perdure.core.effect import Op, Outcome
+from perdure.core.faults import RetriesExhausted, StepFault, StepTimedOut
+
+Answer: TypeAlias = Outcome[Any, Any]  # the leaf knows the types; a table of handlers cannot
+
+
+@attrs.frozen
+class Attempt:
+    """Which attempt is being made, for the code inside a step.
+
+    Attributes:
+        run_id: The run.
+        path: The step's key within the run.
+        number: Counted from 1; an attempt that a crash cut off has its number too.
+        idempotency_key: The same for every attempt of this step: send it to whoever must not do it twice.
+    """
+
+    run_id: str
+    path: str
+    number: int
+    idempotency_key: str
+
+
+@attrs.frozen
+class Asked:
+    """One request to the world: the leaf, and which attempt of it this is."""
+
+    op: Op[Any, Any]
+    attempt: Attempt
+
+
+Handler: TypeAlias = Callable[[Asked], Awaitable[Answer]]
+Handlers: TypeAlias = Mapping[type[Op[Any, Any]], Handler]
+#: Runs sync code where it cannot block a loop.
+Thread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]
+
+
+def settle(op: Op[Any, Any], value: object) -> Answer:
+    """A `Result` that code returned is its outcome; anything else is a success.
+
+    A failure that the leaf does not declare becomes a `StepFault`: the error channel holds what the type says.
+    """
+    if isinstance(value, IOResult):
+        value = cast("Result[Any, Any]", value._inner_value)
+    if not isinstance(value, Result):
+        return Success(value)
+    if isinstance(value, Success):
+        return value
+    error: object = value.failure()
+    return blame(op, error) if isinstance(error, Exception) else Failure(error)
+
+
+def blame(op: Op[Any, Any], error: Exception) -> Answer:
+    """What code raised: itself where the leaf declares it, else a `StepFault` with the error as its cause."""
+    if isinstance(error, StepFault) or type(error) in {typing.get_origin(t) or t for t in op.errors}:
+        return Failure(error)
+    fault = StepFault(op.name, type(error).__name__, str(error))
+    fault.__cause__ = error
+    return Failure(fault)
+
+
+def too_late(op: Op[Any, Any], limit: timedelta) -> Answer:
+    """The outcome of an attempt that took longer than the leaf's `timeout`."""
+    return Failure(StepTimedOut(op.name, "TimeoutError", f"an attempt took longer than {limit}"))
+
+
+def given_up(error: object, attempts: int) -> object:
+    """What a leaf fails with after its last attempt: a declared error as it is, anything else with the count."""
+    if attempts > 1 and type(error) is StepFault:
+        exhausted = RetriesExhausted(error.step, error.error, error.reason, attempts)
+        exhausted.__cause__ = error.__cause__
+        return exhausted
+    return error

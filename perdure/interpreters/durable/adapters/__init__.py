@@ -1,0 +1,1 @@
+"""The real world behind the ports: time, threads, locks, signals and dice."""

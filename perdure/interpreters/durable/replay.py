@@ -1,0 +1,365 @@
+"""A journal folded, and the strict walk of a program against it.
+
+Strict: the recorded outcome that comes next must be among the open requests, and what was begun or waited for
+must have been asked. The first difference refuses the run, before anything is executed or written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import attrs
+from returns.result import Failure, Success
+
+from perdure.core import codec
+from perdure.core.asked import Answer
+from perdure.core.effect import Op
+from perdure.core.faults import Defect
+from perdure.core.identity import input_of, shape_of
+from perdure.core.leaves import Ask, Child, Step
+from perdure.core.machine import Machine, Request
+from perdure.interpreters.durable.errors import Corrupt, Drifted
+from perdure.interpreters.durable.ports import Entry
+
+OnChange: TypeAlias = Literal["keep", "rerun", "refuse"]
+
+
+@attrs.define
+class Unfinished:
+    """A path that was begun or waited for, and has no outcome yet.
+
+    Attributes:
+        last: The newest `begin` or `wait` of it.
+        attempts: The number of the newest attempt, or of the newest gate.
+        failed: How many attempts failed by their own doing.
+        began_at: When the first attempt began.
+        recorded_path: What it was called when it was first recorded: its idempotency key is made of that.
+    """
+
+    last: Entry
+    attempts: int
+    failed: int
+    began_at: int
+    recorded_path: str
+
+    @property
+    def waits_since(self) -> dict[str, Any] | None:
+        """What its newest entry waits for, if that is a wait."""
+        return json.loads(self.last.payload) if self.last.kind == "wait" else None
+
+
+@attrs.define
+class History:
+    """What a journal says: outcomes in recorded order, and what is open.
+
+    Attributes:
+        outcomes: The entries that count, oldest first.
+        unfinished: By path.
+        attempts: The highest number ever used for a path whose outcomes were voided.
+        changed: Paths whose changed input was noted, with the digest noted last.
+        cancelled_at: The number after which the run was cancelled, and why.
+        last: The newest entry.
+    """
+
+    outcomes: list[Entry] = attrs.field(factory=list)
+    unfinished: dict[str, Unfinished] = attrs.field(factory=dict)
+    attempts: dict[str, int] = attrs.field(factory=dict)
+    changed: dict[str, str] = attrs.field(factory=dict)
+    cancelled_at: tuple[int, str] | None = None
+    last: Entry | None = None
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> History:
+        """Fold a journal.
+
+        Raises:
+            Corrupt: A note or wait cannot be read.
+        """
+        history = cls()
+        for entry in entries:
+            history.last = entry
+            match entry.kind:
+                case "begin":
+                    history._open(entry)
+                case "end" | "wake":
+                    history.unfinished.pop(entry.path, None)
+                    history.outcomes.append(entry)
+                case "wait":
+                    history._open(entry)
+                case "void":
+                    history.void(_read(entry)["from"])
+                case "note":
+                    history._note(entry, _read(entry))
+        return history
+
+    def _open(self, entry: Entry) -> None:
+        known = self.unfinished.get(entry.path)
+        failed = int(entry.kind == "wait" and '"retry"' in entry.payload)
+        if known is None:
+            self.unfinished[entry.path] = Unfinished(entry, entry.attempt, failed, entry.at, entry.path)
+        else:
+            known.last, known.attempts, known.failed = entry, entry.attempt, known.failed + failed
+
+    def void(self, first: int) -> None:
+        """Let no outcome from this number on count; what was open is open no more, but keeps its count of attempts."""
+        for entry in self.outcomes:
+            if entry.seq >= first:
+                self.attempts[entry.path] = max(entry.attempt, self.attempts.get(entry.path, 0))
+        self.outcomes = [entry for entry in self.outcomes if entry.seq < first]
+        for path, open_ in list(self.unfinished.items()):
+            self.attempts[path] = max(open_.attempts, self.attempts.get(path, 0))
+            del self.unfinished[path]
+
+    def _note(self, entry: Entry, note: Mapping[str, Any]) -> None:
+        if "changed" in note:
+            self.changed[note["changed"]] = note["input"]
+        if "cancel" in note and self.cancelled_at is None:
+            self.cancelled_at = (entry.seq, note["cancel"])
+        if "rename" in note:
+            self.rename(note["rename"])
+
+    def rename(self, names: Mapping[str, str]) -> int:
+        """Let what is recorded be known under new names from here on; return how many paths that changes.
+
+        Args:
+            names: Old to new: whole paths, or single names wherever they occur.
+        """
+        count = 0
+        renamed: list[Entry] = []
+        for entry in self.outcomes:
+            path = _renamed(entry.path, names)
+            count += path != entry.path
+            renamed.append(entry._replace(path=path) if path != entry.path else entry)
+        self.outcomes = renamed
+        for path in list(self.unfinished):
+            new = _renamed(path, names)
+            if new != path:
+                count += 1
+                self.unfinished[new] = self.unfinished.pop(path)
+        self.changed = {_renamed(path, names): digest for path, digest in self.changed.items()}
+        return count
+
+
+def _renamed(path: str, names: Mapping[str, str]) -> str:
+    if path in names:
+        return names[path]
+    parts = path.split("/")
+    for n, part in enumerate(parts):
+        name, mark, occurrence = part.partition("#")
+        parts[n] = names.get(name, name) + mark + occurrence
+    return "/".join(parts)
+
+
+def _read(entry: Entry) -> Mapping[str, Any]:
+    try:
+        tree = json.loads(entry.payload)
+    except ValueError as error:
+        raise Corrupt(f"entry {entry.seq} ({entry.kind} {entry.path}) cannot be read: {error}") from error
+    if not isinstance(tree, dict):
+        raise Corrupt(f"entry {entry.seq} ({entry.kind} {entry.path}) is not an object")
+    return tree
+
+
+# -- outcomes --------------------------------------------------------------------------------------------------------
+
+
+def encode_outcome(op: Op[Any, Any], outcome: Answer) -> str:
+    """How an outcome is recorded.
+
+    Raises:
+        CodecError: It cannot be.
+    """
+    text = codec.dump_outcome(outcome, op.output, op.errors)
+    return f'{{"ok":{text}}}' if isinstance(outcome, Success) else f'{{"err":{text}}}'
+
+
+def decode_outcome(op: Op[Any, Any], payload: str) -> Answer:
+    """What the program sees, live and on every replay.
+
+    Raises:
+        CodecError: It does not fit the types that the leaf declares.
+    """
+    ok = payload.startswith('{"ok":')
+    if not ok and not payload.startswith('{"err":'):
+        raise codec.CodecError("$", "neither ok nor err")
+    answer: Success[Any] | Failure[Any] = codec.load_outcome(ok, payload[6 if ok else 7 : -1], op.output, op.errors)
+    return answer
+
+
+# -- the walk --------------------------------------------------------------------------------------------------------
+
+
+@attrs.define
+class Replayed:
+    """Where a run stands after the walk.
+
+    Attributes:
+        machine: Fed with every recorded outcome.
+        opened: The requests without one, in the order in which they were asked.
+        changed: Paths whose recorded outcome was kept although the code now asks something else: path to digest.
+        void_from: With `rerun`: the number of the first outcome that no longer counts.
+    """
+
+    machine: Machine[Any, Any]
+    opened: list[Request]
+    changed: dict[str, str]
+    void_from: int | None = None
+
+
+def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange, run_id: str) -> Replayed:
+    """Walk a fresh machine through a journal. Nothing is executed and nothing is written.
+
+    Raises:
+        Drifted: The program asks something else than was recorded.
+        Corrupt: An outcome cannot be read.
+        Defect: The program did what no program may.
+    """
+    walk = Replayed(machine, [], {})
+    opened: dict[str, Request] = {}
+    unasked = dict(history.unfinished)
+    total = len(history.outcomes)
+    cancelled_at = history.cancelled_at
+
+    def look() -> None:
+        for request in machine.fresh():
+            opened[request.key] = request
+            if unasked:
+                unasked.pop(request.key, None)
+
+    look()
+    for n, entry in enumerate(history.outcomes):
+        if cancelled_at is not None and entry.seq > cancelled_at[0]:
+            machine.cancel(cancelled_at[1])
+            cancelled_at = None
+            look()
+        request = machine.pending.get(entry.path)
+        if request is None:
+            raise Drifted(_drift(run_id, n, total, entry, list(machine.pending.values()), machine))
+        if shape_of(request.op) != entry.shape:
+            raise Drifted(_reshaped(run_id, n, total, entry, request.op))
+        if on_change == "rerun" or entry.input:
+            asked = input_of(request.op)
+            if asked != entry.input and history.changed.get(entry.path) != asked:
+                if on_change == "refuse":
+                    raise Drifted(_other_input(run_id, entry))
+                if on_change == "rerun":
+                    walk.void_from = entry.seq
+                    break
+                walk.changed[entry.path] = asked
+        try:
+            outcome = decode_outcome(request.op, entry.payload)
+        except codec.CodecError as error:
+            raise Corrupt(
+                f"run {run_id}: the recorded outcome of {entry.path} (entry {entry.seq}) cannot be read: {error}. "
+                "It is not taken for undone. Restore a backup, or mend the type that it no longer fits"
+            ) from error
+        del opened[entry.path]
+        machine.reply(entry.path, outcome)
+        look()
+    else:
+        if cancelled_at is not None:
+            machine.cancel(cancelled_at[1])
+            look()
+        if unasked:
+            first = min(unasked.values(), key=lambda u: u.last.seq)
+            raise Drifted(_drift(run_id, total, total, first.last, list(machine.pending.values()), machine))
+    machine.cancelled.clear()
+    walk.opened = [request for key, request in opened.items() if machine.pending.get(key) is request]
+    return walk
+
+
+def signature(op: Op[Any, Any]) -> str:
+    """A leaf in one line, for a refusal: `ask "plan" -> Plan`."""
+    output = getattr(op.output, "__name__", None) or str(op.output).replace("typing.", "")
+    return f"{op.kind} -> {output if len(output) <= 100 else output[:99] + '…'}"
+
+
+def _drift(
+    run_id: str, n: int, total: int, entry: Entry, pending: Sequence[Request], machine: Machine[Any, Any]
+) -> str:
+    where, name = entry.path.rpartition("/")[0], entry.path.rpartition("/")[2]
+    what = {"begin": "begun", "wait": "waited for"}.get(entry.kind, "done")
+    lines = [
+        f"run {run_id} cannot resume: the workflow no longer matches what was recorded",
+        f"  position  {min(n + 1, max(total, 1))} of {total}",
+        f"    recorded  {_recorded(entry)}   {entry.path}   {what}, attempt {entry.attempt}",
+    ]
+    here = [r for r in pending if r.key.rpartition("/")[0] == where] or list(pending)
+    if here:
+        lines += [f"    code now  {signature(r.op)}   {r.key}" for r in here[:4]]
+    else:
+        lines.append(
+            "    code now  nothing: the workflow has ended" if machine.outcome is not None else "    code now  nothing"
+        )
+    same = [r for r in here if entry.shape and shape_of(r.op) == entry.shape]
+    if len(same) == 1:
+        new = same[0].key.rpartition("/")[2]
+        lines += [
+            "  This looks like a rename: same kind, same output type, same place.",
+            "  Nothing was executed and nothing was written. Choose one:",
+            f"    perdure resume {run_id} --rename {name}={new}    keep the recorded outcome under the new name",
+        ]
+    else:
+        lines += [
+            "  A step was removed, moved, or put before it. Nothing was executed and nothing was written. Choose one:",
+            f"    perdure resume {run_id} --rename {name}=NEW    if it only has another name now",
+        ]
+    lines += [
+        "    perdure run TARGET …                           a new run of the new code; the old one stays as it is",
+        "    restore the old code                           and resume unchanged",
+    ]
+    return "\n".join(lines)
+
+
+def _recorded(entry: Entry) -> str:
+    try:
+        text = json.loads(entry.payload).get("as") if entry.kind in ("begin", "wait") else None
+    except (ValueError, AttributeError):
+        text = None
+    return text or "step"
+
+
+def _reshaped(run_id: str, n: int, total: int, entry: Entry, op: Op[Any, Any]) -> str:
+    return "\n".join(
+        [
+            f"run {run_id} cannot resume: {entry.path} is another step than the one that was recorded",
+            f"  position  {n + 1} of {total}",
+            f"    recorded  shape {entry.shape[:12]}   done, attempt {entry.attempt}",
+            f"    code now  shape {shape_of(op)[:12]}   {signature(op)}"
+            + (f", version {op.version!r}" if op.version else ""),
+            "  Its kind, its declared version or the structure of its output type has changed.",
+            "  Nothing was executed and nothing was written. Choose one:",
+            "    give the new step a new name                   and put it behind what was recorded",
+            "    perdure run TARGET …                           a new run of the new code; the old one stays as it is",
+            "    restore the old code                           and resume unchanged",
+        ]
+    )
+
+
+def _other_input(run_id: str, entry: Entry) -> str:
+    return "\n".join(
+        [
+            f"run {run_id} cannot resume with --on-change refuse: {entry.path} is now asked with another input",
+            "  Nothing was executed and nothing was written. Choose one:",
+            f"    perdure resume {run_id} --on-change keep       keep the recorded outcome",
+            f"    perdure resume {run_id} --on-change rerun      execute it, and what follows it, again",
+            "    restore the old input",
+        ]
+    )
+
+
+def once_interrupted(op: Op[Any, Any], open_: Unfinished | None) -> bool:
+    """Whether this leaf must not be run again: it is `once`, and an attempt of it was cut off."""
+    return op.repeat == "once" and open_ is not None and open_.last.kind == "begin"
+
+
+def performed(op: Op[Any, Any]) -> bool:
+    """Whether a leaf is performed by a handler, rather than waited for."""
+    if isinstance(op, Child):
+        raise Defect(
+            f"child {op.name!r}: child runs with rows of their own do not exist yet on SQL; call the workflow directly "
+            "(`yield from flow(…)`) to run it inside this run"
+        )
+    return isinstance(op, Step | Ask) or type(op).__module__.partition(".")[0] != "perdure"

@@ -1,0 +1,141 @@
+"""Run now and here, keeping nothing: the reference for what an effect means.
+
+On asyncio and on trio. What waits for a person must be answered beforehand, for nobody can come back tomorrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from returns.result import Failure, Success
+
+from perdure.core.asked import given_up, too_late
+from perdure.core.effect import Effect, Op, Outcome
+from perdure.core.faults import Cancelled, Defect, Expired
+from perdure.core.identity import idempotency_key
+from perdure.core.leaves import Child, Now, Signal, Sleep, Step, Suspend
+from perdure.core.machine import Machine, Request
+from perdure.interpreters.handlers import Answer, Asked, Attempt, Handlers, find, making, steps
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+_RUN_ID = "memory"
+
+
+async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, object]) -> Outcome[A, E | Cancelled]:
+    """Drive an effect to its end.
+
+    Args:
+        effect: Any effect, with any values: nothing is encoded.
+        handlers: What leaves mean, beside those that mean the same everywhere.
+        answers: For gates and signals, by path or by name.
+
+    Raises:
+        Defect: The program did what no program may, or nobody answers.
+    """
+    table = {Step: steps(_thread), **_world(handlers, answers), **handlers}
+    machine = Machine(effect)
+    scopes: dict[str, anyio.CancelScope] = {}
+    send, receive = anyio.create_memory_object_stream[tuple[str, Answer | Defect]](math.inf)
+
+    async def work(request: Request) -> None:
+        with anyio.CancelScope() as scopes[request.key]:
+            try:
+                answer: Answer | Defect = await _answer(request.key, request.op, table)
+            except Defect as defect:
+                answer = defect
+            send.send_nowait((request.key, answer))
+
+    try:
+        async with send, receive, anyio.create_task_group() as group:
+            while machine.outcome is None:
+                fresh = machine.fresh()
+                if len(machine.pending) == 1 and fresh:  # nothing else is in flight: no task needed
+                    machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table))
+                    continue
+                for request in fresh:
+                    group.start_soon(work, request)
+                key, answer = await receive.receive()
+                scopes.pop(key, None)
+                if isinstance(answer, Defect):
+                    group.cancel_scope.cancel()
+                    break
+                if key in machine.pending:
+                    machine.reply(key, answer)
+                while machine.cancelled:
+                    if scope := scopes.pop(machine.cancelled.pop(), None):
+                        scope.cancel()
+            else:
+                answer = machine.result()
+            group.cancel_scope.cancel()
+    finally:
+        machine.close()
+    if isinstance(answer, Defect):
+        raise answer
+    return answer
+
+
+async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
+    """All attempts of one leaf."""
+    handler, key = find(handlers, op), idempotency_key(_RUN_ID, _RUN_ID, path)
+    failed, began = 0, anyio.current_time()
+    while True:
+        making(Attempt(_RUN_ID, path, failed + 1, key))
+        asked = Asked(op, Attempt(_RUN_ID, path, failed + 1, key))
+        outcome = await handler(asked) if op.timeout is None else await _limited(handler(asked), op, op.timeout)
+        if isinstance(outcome, Success) or op.retry is None:
+            return outcome
+        failed += 1
+        elapsed = timedelta(seconds=anyio.current_time() - began)
+        wait = op.retry.again(failed, outcome.failure(), elapsed, key)
+        if wait is None:
+            return Failure(given_up(outcome.failure(), failed))
+        await anyio.sleep(wait.total_seconds())
+
+
+async def _limited(answering: Any, op: Op[Any, Any], limit: timedelta) -> Answer:  # Any: an Awaitable of the answer
+    with anyio.move_on_after(limit.total_seconds()):
+        outcome: Answer = await answering
+        return outcome
+    return too_late(op, limit)
+
+
+async def _thread(call: Any) -> object:  # Any: as Thread says; anyio's overloads want the exact callable
+    return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+
+
+def _world(handlers: Handlers, answers: Mapping[str, object]) -> Handlers:
+    async def sleep(asked: Asked) -> Answer:
+        assert isinstance(asked.op, Sleep)
+        start = datetime.now(UTC)
+        await anyio.sleep(max(0.0, (asked.op.due(start, asked.attempt.idempotency_key) - start).total_seconds()))
+        return Success(None)
+
+    async def now(asked: Asked) -> Answer:
+        return Success(datetime.now(UTC))
+
+    async def gate(asked: Asked) -> Answer:
+        op = asked.op
+        assert isinstance(op, Suspend | Signal)
+        for name in (asked.attempt.path, op.name):
+            if name in answers:
+                return Success(answers[name])
+        if isinstance(op, Suspend) and op.expires is not None:
+            await anyio.sleep(op.expires.total_seconds())
+            return Failure(Expired(op.name, op.expires))
+        raise Defect(
+            f"nobody answers {op.kind} {op.name!r} in memory: give answers={{{op.name!r}: …}}, or run it durably, "
+            "where it may wait until tomorrow"
+        )
+
+    async def child(asked: Asked) -> Answer:
+        assert isinstance(asked.op, Child)
+        return await run(asked.op.call, handlers, answers)
+
+    return {Sleep: sleep, Now: now, Suspend: gate, Signal: gate, Child: child}
