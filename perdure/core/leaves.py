@@ -223,8 +223,8 @@ class Ask(Op[A_co, StepFault]):
     agents: tuple[Agent, ...]
     prompt: str
     output: Any = str
-    retry: Retry | None = None
-    timeout: timedelta | None = None
+    retry: Retry | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
+    timeout: timedelta | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def describe(self) -> Any:
         return self.prompt
