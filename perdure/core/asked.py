@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import attrs
 from returns.io import IOResult
@@ -58,7 +58,7 @@ def settle(op: Op[Any, Any], value: object) -> Answer:
     A failure that the leaf does not declare becomes a `StepFault`: the error channel holds what the type says.
     """
     if isinstance(value, IOResult):
-        value = cast("Result[Any, Any]", value._inner_value)
+        value = value._inner_value
     if not isinstance(value, Result):
         return Success(value)
     if isinstance(value, Success):
