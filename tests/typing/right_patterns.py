@@ -326,6 +326,16 @@ class Query(Op[A_co, Refused]):
 assert_type(Query("drafts", Draft).map(lambda d: d.text), Effect[str, Refused])
 
 
+# program: an operation of one's own that is named by a field
+@attrs.frozen
+class Search(Op[list[str], Refused]):
+    # pyright takes a field for less than the property that it overrides, even where nobody can set it.
+    name: str  # pyright: ignore[reportIncompatibleMethodOverride]
+
+
+assert_type(Search("web").map(len), Effect[int, Refused])
+
+
 # program: names for effects and functions
 Work: TypeAlias = "Effect[Draft, RateLimited | Refused]"
 Worker: TypeAlias = Callable[[str], Work]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal, Never
 
 from given import Draft, Plan, Refused, fetch, parse, writer
+from returns.result import safe
 
 from perdure import Do, Effect, Retry, StepFault, ask, for_each, step, workflow
 
@@ -153,6 +154,19 @@ def optioned() -> str: ...
 # pyright [reportCallIssue]: No overloads for "step" match the provided arguments
 @step("other")
 def positional() -> str: ...
+
+
+# program: a function made safe for several exceptions may fail with more than them
+@step
+@safe((ValueError, KeyError))
+def guarded() -> int: ...
+
+
+def guarded_twice() -> Effect[int, ValueError | KeyError | StepFault]:
+    # mypy [return-value]: Incompatible return value type (got "Effect[int, Exception | StepFault]", expected
+    #   "Effect[int, ValueError | KeyError | StepFault]")
+    # pyright [nothing]: it keeps the union of the classes in a tuple, where mypy takes their common base
+    return guarded()
 
 
 # program: only functions are steps
