@@ -39,7 +39,7 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
     Raises:
         Defect: The program did what no program may, or nobody answers.
     """
-    table = {Step: steps(_thread), **_world(handlers, answers), **handlers}
+    table = {Step: steps(in_thread), **_world(handlers, answers), **handlers}
     machine = Machine(effect)
     scopes: dict[str, anyio.CancelScope] = {}
     send, receive = anyio.create_memory_object_stream[tuple[str, Answer | Defect]](math.inf)
@@ -106,7 +106,7 @@ async def _limited(answering: Any, op: Op[Any, Any], limit: timedelta) -> Answer
     return too_late(op, limit)
 
 
-async def _thread(call: Any) -> object:  # Any: as Thread says; anyio's overloads want the exact callable
+async def in_thread(call: Any) -> object:  # Any: as Thread says; anyio's overloads want the exact callable
     return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
 
 

@@ -179,7 +179,7 @@ async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Op
             raise NotFound(f"no run {run_id!r} in this database; see `perdure ps`")
         if run.status in TERMINAL:
             return Finished(load_outcome(call, run.outcome or '{"err":null}'))
-        if run.status == "running" and run.owner is not None and _holds(world, run):
+        if run.status == "running" and run.owner is not None and holds(world, run):
             raise Owned(
                 f"run {run_id} is driven by worker {run.owner} (fence {run.fence}), which is alive; "
                 f"watch it with `perdure logs -f {run_id}`, or stop that worker first"
@@ -210,7 +210,7 @@ async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Op
 _NOTHING: Call[Any, Any] | Any = Sleep(timedelta(0))  # Any: stands in for a program that cannot be walked
 
 
-def _holds(world: World, run: Run) -> bool:
+def holds(world: World, run: Run) -> bool:
     """Whether the owner of a running run still has the right to it."""
     if run.lease_epoch != world.liveness.epoch or run.lease_until is None or run.owner is None:
         return False  # the machine was restarted since
