@@ -1,0 +1,296 @@
+"""Every way a program can go, found without running any of it.
+
+The pure machine is driven again and again; replies are placeholders, and an oracle answers the questions the program
+asks about them, another way each time. What is found is folded into a decision diagram: a plan, and a way to compare.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Never
+
+import attrs
+from returns.result import Failure, Success
+
+from perdure.core import diagram
+from perdure.core.diagram import Answer, Branch, Ends, Node
+from perdure.core.effect import Effect, Op, Outcome
+from perdure.core.faults import Interrupted, RetriesExhausted, StepFault, StepTimedOut
+from perdure.core.hints import label, peel
+from perdure.core.leaves import Child, Now, Signal, Sleep, Suspend
+from perdure.core.machine import Machine, Request
+from perdure.core.symbols import Budget, Oracle, Taken, synth
+from perdure.core.unknowns import SAMPLES, Sample
+
+#: Leaves that only wait: nothing of theirs can be broken or cut off.
+_WAITING: Final = (Suspend, Signal, Sleep, Now, Child)
+
+
+@attrs.frozen
+class Exploration:
+    """What a program may do.
+
+    Attributes:
+        tree: The decision diagram, for `perdure.core.diagram`.
+        paths: How many paths were followed.
+        broken: Why some paths could not be followed further: defects, and text that only its author could read.
+        assumed: Questions that were answered without knowing; the diagram may be too small there.
+        cut: Where a budget was spent.
+    """
+
+    tree: Node = attrs.field(repr=False, eq=False)
+    paths: int
+    broken: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no other path exists, for replies of the sizes that were tried."""
+        return not (self.broken or self.assumed or self.cut)
+
+    @functools.cached_property
+    def when(self) -> Mapping[str, frozenset[Answer]]:
+        """Every request by its key, with the answers that are given on all paths to it."""
+        return diagram.conditions(self.tree)
+
+    @functools.cached_property
+    def always(self) -> frozenset[str]:
+        """The keys of the requests that are made on every path."""
+        return diagram.on_all_paths(self.tree)
+
+    def outline(self) -> str:
+        """One line for each request: made always, or under which answers."""
+
+        def condition(key: str) -> str:
+            if key in self.always:
+                return ""
+            return f"  when {' and '.join(sorted(map(str, self.when[key])))}" if self.when[key] else "  sometimes"
+
+        return "\n".join(key + condition(key) for key in self.when)
+
+    def __str__(self) -> str:
+        return "\n".join(diagram.lines(self.tree))
+
+
+def explore(
+    effect: Effect[Any, Any],
+    *,
+    faults: bool = False,
+    each: bool = False,
+    inputs: bool = False,
+    max_paths: int = 1000,
+    sizes: tuple[int, ...] = (0, 1),
+    depth: int = 200,
+    length: int = 20_000,
+) -> Exploration:
+    """Find all paths of a program. Nothing is executed: no step, no agent, no clock.
+
+    Concurrent requests are answered in the order in which they were made, timers after all others.
+
+    Args:
+        effect: The program.
+        faults: Let every leaf also fail, with each error that it declares and each fault that it may have, and let
+            timers fire early.
+        each: Give every answer to every question once, instead of trying all combinations.
+        inputs: Tell requests apart by what is asked, too.
+        max_paths: How many paths to follow at most.
+        sizes: How many items the collections in replies have.
+        depth: How many questions one path may ask.
+        length: How many requests one path may make.
+
+    Example:
+        >>> from perdure import approval
+        >>> print(explore(approval("publish").map(lambda reply: type(reply).__name__)))
+        suspend publish
+        ? publish -> Approved
+            = Success('Approved')
+        ? publish -> Denied
+            = Success('Denied')
+    """
+    found = _Search(effect, faults=faults, each=each, inputs=inputs, sizes=sizes, depth=depth, length=length)
+    return found.run(max_paths)
+
+
+def bisimilar(one: Effect[Any, Any], two: Effect[Any, Any], max_paths: int = 200) -> bool:
+    """Whether two programs make the same requests in the same order and end the same, for all small replies and faults.
+
+    A yes covers the first `max_paths` paths. A no may be wrong about programs that look at the same replies in
+    another order.
+
+    Example:
+        >>> from perdure import pure, signal
+        >>> bisimilar(signal("n", int), signal("n", int).bind(pure))
+        True
+    """
+    if one is two:
+        return True
+    a, b = (explore(effect, faults=True, inputs=True, max_paths=max_paths) for effect in (one, two))
+    return diagram.same(a.tree, b.tree)
+
+
+@attrs.define(eq=False)
+class _Search:
+    """Depth first, by driving the program from its start along every answer that was not given yet."""
+
+    effect: Effect[Any, Any]
+    faults: bool
+    each: bool
+    inputs: bool
+    sizes: tuple[int, ...]
+    depth: int
+    length: int
+    todo: list[tuple[Branch, list[Taken], int, int]] = attrs.field(
+        factory=list["tuple[Branch, list[Taken], int, int]"], init=False
+    )  # a question, the choices up to it, its position among them, and the answer to give
+    given: set[tuple[str, int]] = attrs.field(factory=set[tuple[str, int]], init=False)
+    skipped: bool = attrs.field(default=False, init=False)
+
+    def run(self, max_paths: int) -> Exploration:
+        broken, cut, assumed = dict[str, None](), dict[str, None](), dict[str, None]()
+        root = Branch(())
+        paths = 0
+        parent: Branch | None = None
+        script: list[tuple[str, int]] = []
+        while True:
+            drive = _Drive(self.effect, Oracle(script, self.sizes, self.depth), self.faults, self.inputs, self.length)
+            end = drive.run()
+            paths += 1
+            assumed |= drive.oracle.assumed
+            if end.how in ("broke", "cut"):
+                (broken if end.how == "broke" else cut)[end.what] = None
+            grown, answer = self._grown(drive, end)
+            if parent is None:
+                root = grown
+            else:
+                parent.answers[script[-1][1]] = answer, grown
+            if not self.todo or paths == max_paths:
+                break
+            parent, taken, at, pick = self.todo.pop()
+            script = [*((t.question, t.pick) for t in taken[:at]), (taken[at].question, pick)]
+        if self.todo:
+            cut[f"{len(self.todo)} more answers to follow after {paths} paths"] = None
+        if self.skipped:
+            cut["every answer was followed once, not in all combinations"] = None
+        return Exploration(diagram.reduced(root), paths, tuple(broken), tuple(sorted(assumed)), tuple(cut))
+
+    def _grown(self, drive: _Drive, end: Ends) -> tuple[Branch, str]:
+        """What the path added to the tree, and the last answer of its script; other answers are put on the list."""
+        taken, start = drive.oracle.taken, len(drive.oracle.script)
+        new = taken[start:]
+        moments = [0, *(choice.moment for choice in new), len(drive.asked)]
+        branch = Branch(drive.asked[moments[-2] :], end=end)
+        self.given.update((choice.question, choice.pick) for choice in taken)
+        for n in range(len(new) - 1, -1, -1):
+            choice = new[n]
+            answers: list[tuple[str, Branch] | None] = [None] * choice.width
+            answers[choice.pick] = choice.answer, branch
+            branch = Branch(drive.asked[moments[n] : moments[n + 1]], choice.question, answers)
+            for other in range(choice.width - 1, choice.pick, -1):
+                if self.each and (choice.question, other) in self.given:
+                    self.skipped = True
+                else:
+                    self.given.add((choice.question, other))
+                    self.todo.append((branch, taken, start + n, other))
+        return branch, taken[start - 1].answer if 0 < start <= len(taken) else "?"
+
+
+@attrs.define(eq=False)
+class _Drive:
+    """One path: the program from its start to its end, along the oracle's choices."""
+
+    effect: Effect[Any, Any]
+    oracle: Oracle
+    faults: bool
+    inputs: bool
+    length: int
+    #: The requests after the last choice of the script.
+    asked: list[tuple[str, str, str, Op[Any, Any]]] = attrs.field(
+        factory=list["tuple[str, str, str, Op[Any, Any]]"], init=False
+    )
+    clock: datetime = attrs.field(default=SAMPLES[datetime], init=False)
+    due: dict[str, datetime] = attrs.field(factory=dict[str, datetime], init=False)
+    requests: int = attrs.field(default=0, init=False)
+
+    def run(self) -> Ends:
+        machine: Machine[Any, Any] | None = None
+        try:
+            machine = Machine(self.effect)
+            while machine.outcome is None:
+                for request in machine.fresh():
+                    self._asked(request)
+                request = self._next(machine.pending)
+                machine.reply(request.key, self._reply(request))
+            left = tuple(key for key, _ in machine.not_undone)
+            if isinstance(machine.outcome, Success):
+                return Ends("success", f"Success({machine.outcome.unwrap()!r})", left)
+            return Ends("failure", f"Failure({machine.outcome.failure()!r})", left)
+        except Budget as spent:
+            return self._closed(machine, Ends("cut", str(spent)))
+        except Exception as bug:  # the user's code: its bodies, annotations, reprs
+            return self._closed(machine, Ends("broke", str(bug) or repr(bug)))
+
+    def _closed(self, machine: Machine[Any, Any] | None, end: Ends) -> Ends:
+        try:
+            if machine is not None:
+                machine.close()
+        except Exception as bug:
+            return end if end.how == "broke" else Ends("broke", str(bug))
+        return end
+
+    def _asked(self, request: Request) -> None:
+        self.requests += 1
+        if self.requests > self.length:
+            raise Budget(f"{request.key}: more than {self.length} requests on one path")
+        key, op = request.key, request.op
+        if isinstance(op, Sleep):
+            self.due[key] = op.due(self.clock, key)
+        if len(self.oracle.taken) >= len(self.oracle.script):
+            self.asked.append((op.kind, key, repr(op.describe()) if self.inputs else "", op))
+            self.oracle.moment = len(self.asked)
+
+    def _next(self, pending: Mapping[str, Request]) -> Request:
+        """The request to answer: the first one, or a timer where there is no other, or where faults let it be early."""
+        first = next((request for key, request in pending.items() if key not in self.due), None)
+        if first is not None and not (self.faults and self.due):
+            return first
+        timer = min((key for key in self.due if key in pending), key=self.due.__getitem__, default=None)
+        if first is not None and (timer is None or not self._early(timer, first.key)):
+            return first
+        assert timer is not None  # a machine without an outcome has something open
+        self.clock = max(self.clock, self.due.pop(timer))
+        return pending[timer]
+
+    def _early(self, timer: str, other: str) -> bool:
+        return self.oracle.choose(f"{timer} fires before {other}", (False, True), lambda yes: "yes" if yes else "no")
+
+    def _reply(self, request: Request) -> Outcome[Any, Any]:
+        key, op = request.key, request.op
+        if isinstance(op, Now):
+            return Success(Sample(self.oracle, key, self.clock))
+        never = peel(op.output) is Never
+        failures = _failures(op) if self.faults or never else ()
+        error = self.oracle.choose(f"{key} fails", failures if never and failures else (None, *failures), _failing)
+        if error is None:
+            return Success(synth(op.output, key, self.oracle))
+        fault = synth(error, f"{key}.{label(error)}", self.oracle)
+        return Failure(attrs.evolve(fault, step=op.name) if isinstance(fault, StepFault) else fault)
+
+
+def _failing(error: Any) -> str:
+    return "no" if error is None else label(error)
+
+
+def _failures(op: Op[Any, Any]) -> tuple[Any, ...]:
+    """The types that a leaf may fail with."""
+    if isinstance(op, _WAITING):
+        return op.errors
+    may = {
+        StepFault: True,
+        StepTimedOut: op.timeout is not None,
+        RetriesExhausted: op.retry is not None and op.retry.attempts > 1,
+        Interrupted: op.repeat == "once",
+    }
+    return (*op.errors, *(kind for kind, can in may.items() if can and kind not in op.errors))
