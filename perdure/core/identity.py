@@ -57,7 +57,7 @@ class Path:
     """One scope and the names used in it: the n-th use of a name gets `#n`."""
 
     text: str
-    used: dict[str, int] = attrs.field(factory=dict[str, int])
+    used: dict[str, int] = attrs.field(factory=dict)
 
     def key(self, name: str) -> str:
         """The key of the next use of `name` here."""

@@ -155,8 +155,10 @@ def step(
     return describe
 
 
-def _duration(value: object, what: str) -> None:
-    if value is not None and (not isinstance(value, timedelta) or value < timedelta(0)):
+def _duration(value: object, what: str, *, optional: bool = True) -> None:
+    if optional and value is None:
+        return
+    if not isinstance(value, timedelta) or value < timedelta(0):
         raise Defect(f"{what}={value!r}: a duration is a timedelta that is not negative, such as timedelta(minutes=5)")
 
 
@@ -486,7 +488,7 @@ def race(*effects: Effect[Any, Any]) -> Effect[Any, Any]:
 def timeout(effect: Effect[A, E1], after: timedelta) -> Effect[A, E1 | TimedOut]:
     """The effect, or `TimedOut` if it takes longer; then it is cancelled and takes back what it did. Durable."""
     _effect(effect, "timeout(…)")
-    _duration(after, "timeout(after)")
+    _duration(after, "timeout(after)", optional=False)
     late: Effect[Never, TimedOut] = Sleep(after, "timer").bind(lambda _: fail(TimedOut(after)))
     return Race[A, "E1 | TimedOut"]((effect, late), ("body", "timer"), first_exit=True)
 
