@@ -245,12 +245,17 @@ class VirtualEffects:
         if self.stop_after is not None and self._order >= self.stop_after:
             self.stop_after = None
             return [Stop("SIGTERM")]
+        events: list[Event] = []
         while self._due and (until is None or self._due[0][0] <= until):
+            if events and self._due[0][0] > self.clock.boot():
+                break
             due, _, path, number, answer = heapq.heappop(self._due)
             if (path, number) in self._given_up:
                 continue
             self.clock.advance(max(0, due - self.clock.boot()))
-            return [Ended(path, number, answer)]
+            events.append(Ended(path, number, answer))
+        if events:
+            return events
         assert until is not None, "nothing runs, and nothing is waited for"
         self.clock.advance(max(0, until - self.clock.boot()))
         return []
