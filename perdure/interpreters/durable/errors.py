@@ -34,6 +34,10 @@ class Unavailable(DurableError):
     """The database (or something else around us) cannot be used: locked, read-only, full, gone, newer than this code."""
 
 
+class DiskFull(Unavailable):
+    """The disk that holds the database is full. What was recorded stays; the rest goes on once there is room."""
+
+
 class Fenced(DurableError):
     """Another worker took the run over: nothing of ours was recorded since."""
 
