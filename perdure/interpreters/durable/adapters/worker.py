@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -27,12 +28,12 @@ from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
 from perdure.interpreters.durable.adapters.entropy import SystemEntropy
-from perdure.interpreters.durable.adapters.liveness import FlockLiveness
+from perdure.interpreters.durable.adapters.liveness import FlockLiveness, _boot_id, _held
 from perdure.interpreters.durable.database import Durability, open_database
 from perdure.interpreters.durable.drive import Finished, Options, Rest, Tell
 from perdure.interpreters.durable.errors import Conflict, Corrupt, NotFound, Unusable
 from perdure.interpreters.durable.journal import Journal
-from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Run, World
+from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Liveness, Run, World
 from perdure.interpreters.durable.replay import OnChange
 from perdure.interpreters.durable.sqlite import SqliteStore
 from perdure.interpreters.durable.state import View, Waiting, view
@@ -46,76 +47,50 @@ class _Driven:
     task: asyncio.Task[Rest]
 
 
-class Worker:
-    """The adapters of one process around one database. Made by `open`, inside a running event loop."""
+class Watch:
+    """Sees who is alive, and is nobody itself: without a lock of its own it can own no run."""
 
-    def __init__(self, journal: Journal, liveness: FlockLiveness, threads: int, lease: timedelta) -> None:
+    me = ""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.epoch = _boot_id()
+
+    def alive(self, owner: str) -> bool:
+        """Whether that worker's process still holds its lock."""
+        return os.sep not in owner and _held(self._folder / f"{owner}.lock")
+
+
+class Onlooker:
+    """Looks at runs and answers them, and drives none. Writes nothing unless asked to, and needs no event loop."""
+
+    def __init__(self, journal: Journal, liveness: Liveness) -> None:
         self.journal = journal
         self.store = SqliteStore(journal)
         self.clock = SystemClock()
-        self.liveness = liveness
-        self.threads = Threads(threads)
-        self._lease = lease
         self._world = World(self.store, self.clock, liveness, SystemEntropy())
-        self._driven: dict[str, _Driven] = {}
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        *,
-        durability: Durability = "full",
-        threads: int = 32,
-        lease: timedelta = timedelta(seconds=30),
-    ) -> Worker:
-        """Open (or make) the database and become alive.
+    def look(cls, path: Path) -> Onlooker:
+        """Open the database without becoming alive.
 
         Raises:
             Unavailable: The database cannot be used.
-            Unusable: The lease is too short to be renewed in time.
         """
-        if lease < _SHORTEST_LEASE:
-            raise Unusable(f"a lease of {lease} is too short to be renewed in time: at least {_SHORTEST_LEASE}")
-        journal = Journal(open_database(path, durability=durability))
-        return cls(journal, FlockLiveness(path.with_name(f"{path.name}.workers")), threads, lease)
+        return cls(Journal(open_database(path)), Watch(_lock_folder(path)))
 
     @property
     def path(self) -> Path:
         """The database file."""
         return self.journal.path
 
-    # -- runs --------------------------------------------------------------------------------------------------------
-
-    def new_run(
-        self, call: Call[Any, Any], target: str, folder: str, input: str, id: str | None, key: str | None
-    ) -> Run:
-        """A row for a run that is not recorded yet, claimed by this worker."""
-        now = self.clock.now()
-        return Run(
-            run_id=id if id is not None else self._world.entropy.run_id(now),
-            workflow=call.block.name,
-            target=target,
-            folder=folder,
-            input=input,
-            input_digest=codec.digest(codec.canonical(json.loads(input))),
-            created_at=now,
-            code=_code(call.block),
-            key=key,
-            status="running",
-            fence=1,
-            owner=self.liveness.me,
-            lease_until=self.clock.boot() + driving.millis(self._lease),
-            lease_epoch=self.liveness.epoch,
-            claims=1,
-        )
-
-    async def found(self, run_id: str) -> Run:
+    def row(self, run_id: str) -> Run:
         """A run's row.
 
         Raises:
             NotFound: There is none.
         """
-        run = await self.store.find(run_id)
+        run = self.journal.find(run_id)
         if run is None:
             raise NotFound(f"no run {run_id!r} in {self.path}; see: perdure ps")
         return run
@@ -138,23 +113,6 @@ class Worker:
             raise NotFound(f"{text!r} begins the ids of {len(found)} runs: {', '.join(found[:5])}; write more of it")
         return text if text in found else found[0]
 
-    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
-        """The workflow call that a row describes.
-
-        Raises:
-            Corrupt: The workflow is not found, or its arguments do not fit any more.
-        """
-        block = places.load_recorded(target or places.Target(run.target, run.folder))
-        try:
-            tree = json.loads(run.input)
-            args, kwargs = parameters_of(block.fn).decode(tree)
-        except (ValueError, TypeError) as error:
-            raise Corrupt(
-                f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
-                "Restore the old parameters, or give new ones a default"
-            ) from error
-        return Call(block, args, kwargs)
-
     def held(self, run: Run) -> bool:
         """Whether a live worker has the right to a run."""
         return run.status == "running" and run.owner is not None and driving.holds(self._world, run)
@@ -163,92 +121,6 @@ class Worker:
         """How a run stands, for people."""
         gates = [] if run.status in TERMINAL else self.journal.open_gates(run.run_id)
         return view(run, gates, self.clock.now(), self.held(run))
-
-    # -- driving -----------------------------------------------------------------------------------------------------
-
-    def drive(
-        self,
-        run: Run,
-        call: Call[Any, Any],
-        handlers: Handlers,
-        *,
-        fresh: bool = False,
-        on_change: OnChange = "keep",
-        rename: Mapping[str, str] | None = None,
-        linger: timedelta = timedelta(0),
-        tell: Tell = lambda entry: None,
-    ) -> LoopEffects:
-        """Begin to drive a run on this loop, unless it is being driven here already.
-
-        Args:
-            run: Its row.
-            call: Its program.
-            handlers: What leaves mean.
-            fresh: It was inserted, claimed by us, a moment ago.
-            on_change: See `Options`.
-            rename: See `Options`.
-            linger: See `Options`.
-            tell: Called with every entry once it is recorded.
-        """
-        known = self._driven.get(run.run_id)
-        if known is not None and not known.task.done():
-            return known.effects
-        options = Options(lease=self._lease, linger=linger, on_change=on_change, rename=rename or {})
-        effects = LoopEffects(handlers)
-        task = asyncio.create_task(self._drive(run, call, options, effects, fresh, tell))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is `rest` that raises it
-        self._driven[run.run_id] = _Driven(effects, task)
-        return effects
-
-    async def _drive(
-        self, run: Run, call: Call[Any, Any], options: Options, effects: LoopEffects, fresh: bool, tell: Tell
-    ) -> Rest:
-        with self.store.driving():
-            if fresh:
-                drive: driving.Drive | Finished = driving.begin(
-                    self._world, run, call, options, await self.store.database_id()
-                )
-            else:
-                drive = await driving.take_over(self._world, run.run_id, call, options)
-            return drive if isinstance(drive, Finished) else await drive.run(effects, tell)
-
-    async def rest(self, run_id: str) -> Rest | None:
-        """Wait until a run that is driven here comes to rest; None if it is not driven here.
-
-        Raises:
-            DurableError: It cannot go on.
-        """
-        driven = self._driven.get(run_id)
-        if driven is None:
-            return None
-        try:
-            return await asyncio.shield(driven.task)
-        finally:
-            if driven.task.done() and self._driven.get(run_id) is driven:
-                del self._driven[run_id]
-
-    async def result(self, run_id: str, call: Call[Any, Any], handlers: Handlers) -> Outcome[Any, Any] | Waiting:
-        """Drive a run as far as it goes: its outcome, or what it waits for."""
-        while True:
-            rest = await self.rest(run_id)
-            if isinstance(rest, Finished):
-                return rest.outcome
-            run = await self.found(run_id)
-            if run.status in TERMINAL:
-                return driving.load_outcome(call, run.outcome or "")
-            seen = self.view(run)
-            if rest is not None and seen.state != "stale" or seen.state.startswith(("waiting", "retrying")):
-                return Waiting(run_id, seen.state, seen.why, seen.unblock)
-            self.drive(run, call, handlers)
-
-    async def close(self) -> None:
-        """Let every driven run come to rest, and let go of lock and database."""
-        for driven in self._driven.values():
-            driven.effects.stop("close")
-        await asyncio.gather(*(driven.task for driven in self._driven.values()), return_exceptions=True)
-        self._driven.clear()
-        self.store.close()
-        self.liveness.close()
 
     # -- people ------------------------------------------------------------------------------------------------------
 
@@ -335,6 +207,177 @@ class Worker:
     def entries_after(self, run_id: str, seq: int) -> list[Entry]:
         """What was recorded after an entry."""
         return list(self.journal.entries_after(run_id, seq))
+
+
+def _lock_folder(path: Path) -> Path:
+    return path.with_name(f"{path.name}.workers")
+
+
+class Worker(Onlooker):
+    """The adapters of one process around one database. Made by `open`, inside a running event loop."""
+
+    def __init__(self, journal: Journal, liveness: FlockLiveness, threads: int, lease: timedelta) -> None:
+        super().__init__(journal, liveness)
+        self.liveness = liveness
+        self.threads = Threads(threads)
+        self._lease = lease
+        self._driven: dict[str, _Driven] = {}
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        durability: Durability = "full",
+        threads: int = 32,
+        lease: timedelta = timedelta(seconds=30),
+    ) -> Worker:
+        """Open (or make) the database and become alive.
+
+        Raises:
+            Unavailable: The database cannot be used.
+            Unusable: The lease is too short to be renewed in time.
+        """
+        if lease < _SHORTEST_LEASE:
+            raise Unusable(f"a lease of {lease} is too short to be renewed in time: at least {_SHORTEST_LEASE}")
+        journal = Journal(open_database(path, durability=durability))
+        return cls(journal, FlockLiveness(_lock_folder(path)), threads, lease)
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def new_run(
+        self, call: Call[Any, Any], target: str, folder: str, input: str, id: str | None, key: str | None
+    ) -> Run:
+        """A row for a run that is not recorded yet, claimed by this worker."""
+        now = self.clock.now()
+        return Run(
+            run_id=id if id is not None else self._world.entropy.run_id(now),
+            workflow=call.block.name,
+            target=target,
+            folder=folder,
+            input=input,
+            input_digest=codec.digest(codec.canonical(json.loads(input))),
+            created_at=now,
+            code=_code(call.block),
+            key=key,
+            status="running",
+            fence=1,
+            owner=self.liveness.me,
+            lease_until=self.clock.boot() + driving.millis(self._lease),
+            lease_epoch=self.liveness.epoch,
+            claims=1,
+        )
+
+    async def found(self, run_id: str) -> Run:
+        """A run's row.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self.row(run_id)
+
+    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
+        """The workflow call that a row describes.
+
+        Raises:
+            Corrupt: The workflow is not found, or its arguments do not fit any more.
+        """
+        block = places.load_recorded(target or places.Target(run.target, run.folder))
+        try:
+            tree = json.loads(run.input)
+            args, kwargs = parameters_of(block.fn).decode(tree)
+        except (ValueError, TypeError) as error:
+            raise Corrupt(
+                f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
+                "Restore the old parameters, or give new ones a default"
+            ) from error
+        return Call(block, args, kwargs)
+
+    # -- driving -----------------------------------------------------------------------------------------------------
+
+    def drive(
+        self,
+        run: Run,
+        call: Call[Any, Any],
+        handlers: Handlers,
+        *,
+        fresh: bool = False,
+        on_change: OnChange = "keep",
+        rename: Mapping[str, str] | None = None,
+        linger: timedelta = timedelta(0),
+        tell: Tell = lambda entry: None,
+    ) -> LoopEffects:
+        """Begin to drive a run on this loop, unless it is being driven here already.
+
+        Args:
+            run: Its row.
+            call: Its program.
+            handlers: What leaves mean.
+            fresh: It was inserted, claimed by us, a moment ago.
+            on_change: See `Options`.
+            rename: See `Options`.
+            linger: See `Options`.
+            tell: Called with every entry once it is recorded.
+        """
+        known = self._driven.get(run.run_id)
+        if known is not None and not known.task.done():
+            return known.effects
+        options = Options(lease=self._lease, linger=linger, on_change=on_change, rename=rename or {})
+        effects = LoopEffects(handlers)
+        task = asyncio.create_task(self._drive(run, call, options, effects, fresh, tell))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is `rest` that raises it
+        self._driven[run.run_id] = _Driven(effects, task)
+        return effects
+
+    async def _drive(
+        self, run: Run, call: Call[Any, Any], options: Options, effects: LoopEffects, fresh: bool, tell: Tell
+    ) -> Rest:
+        with self.store.driving():
+            if fresh:
+                drive: driving.Drive | Finished = driving.begin(
+                    self._world, run, call, options, await self.store.database_id()
+                )
+            else:
+                drive = await driving.take_over(self._world, run.run_id, call, options)
+            return drive if isinstance(drive, Finished) else await drive.run(effects, tell)
+
+    async def rest(self, run_id: str) -> Rest | None:
+        """Wait until a run that is driven here comes to rest; None if it is not driven here.
+
+        Raises:
+            DurableError: It cannot go on.
+        """
+        driven = self._driven.get(run_id)
+        if driven is None:
+            return None
+        try:
+            return await asyncio.shield(driven.task)
+        finally:
+            if driven.task.done() and self._driven.get(run_id) is driven:
+                del self._driven[run_id]
+
+    async def result(self, run_id: str, call: Call[Any, Any], handlers: Handlers) -> Outcome[Any, Any] | Waiting:
+        """Drive a run as far as it goes: its outcome, or what it waits for."""
+        while True:
+            rest = await self.rest(run_id)
+            if isinstance(rest, Finished):
+                return rest.outcome
+            run = await self.found(run_id)
+            if run.status in TERMINAL:
+                return driving.load_outcome(call, run.outcome or "")
+            seen = self.view(run)
+            if rest is not None and seen.state != "stale" or seen.state.startswith(("waiting", "retrying")):
+                return Waiting(run_id, seen.state, seen.why, seen.unblock)
+            self.drive(run, call, handlers)
+
+    async def close(self) -> None:
+        """Let every driven run come to rest, and let go of lock and database."""
+        for driven in self._driven.values():
+            driven.effects.stop("close")
+        await asyncio.gather(*(driven.task for driven in self._driven.values()), return_exceptions=True)
+        self._driven.clear()
+        self.store.close()
+        self.liveness.close()
 
 
 def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
