@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from returns.maybe import Maybe, Nothing
@@ -16,8 +16,9 @@ from returns.result import Failure, Success
 
 from perdure.core.compiler import Codec, Codecs, build
 from perdure.core.faults import STEP_FAULTS
-from perdure.core.forms import CodecError, NoSchema, Record
+from perdure.core.forms import Choice, CodecError, Foreign, NoSchema, Record
 from perdure.core.recognise import converter, form, remember, union
+from perdure.core.scalars import Scalar
 from perdure.core.walks import MAX_DEPTH, canonical, written
 
 __all__ = [
@@ -124,9 +125,10 @@ def register(
         schema: The JSON Schema of what `to` gives, by default one that allows anything.
 
     Example:
-        >>> register(complex, to=lambda c: [c.real, c.imag], from_=lambda pair: complex(*pair))
-        >>> dumps(1 + 2j, complex)
-        '[1.0,2.0]'
+        >>> from fractions import Fraction
+        >>> register(Fraction, to=str, from_=Fraction, schema={"type": "string"})
+        >>> dumps([Fraction(1, 3)], list[Fraction])
+        '["1/3"]'
     """
     remember(cls, to, from_, schema or {})
     _codecs.clear()
@@ -146,11 +148,9 @@ def dump_outcome(outcome: Success[Any] | Failure[Any], output: Any, errors: tupl
     Raises:
         CodecError: As `to_json`; or the failure is of no declared type.
     """
-    match outcome:
-        case Success(value):
-            return dumps(value, output)
-        case Failure(error):
-            return _text(_failure(errors).encode(error, MAX_DEPTH))
+    if isinstance(outcome, Success):
+        return dumps(outcome.unwrap(), output)
+    return _text(_failure(errors).encode(outcome.failure(), MAX_DEPTH))
 
 
 def load_outcome(ok: bool, text: str, output: Any, errors: tuple[Any, ...]) -> Success[Any] | Failure[Any]:
@@ -219,33 +219,41 @@ def show(value: object) -> Any:
     return _show(value, _SHOWN_DEPTH, iter(range(_SHOWN_NODES)))
 
 
-def _show(value: Any, room: int, budget: Any) -> Any:
-    if next(budget, None) is None or not room:
+def _show(value: Any, room: int, budget: Iterator[int]) -> Any:
+    if value is None or type(value) in (str, bool):
+        return value
+    if not room or next(budget, None) is None:
         return "..."
+
+    def inner(item: Any) -> Any:
+        return _show(item, room - 1, budget)
+
     try:
-        if type(value) in (dict, list, tuple, set, frozenset):
-            if isinstance(value, dict):
-                return {
-                    key if type(key) is str else str(show(key)): _show(item, room - 1, budget)
-                    for key, item in value.items()
-                }
-            return [_show(item, room - 1, budget) for item in value]
         match value:
-            case Success(inner):
-                return {"ok": _show(inner, room - 1, budget)}
-            case Failure(inner):
-                return {"err": _show(inner, room - 1, budget)}
+            case dict():
+                return {key if type(key) is str else _repr(key): inner(item) for key, item in value.items()}
+            case list() | set() | frozenset():
+                return [inner(item) for item in value]
+            case Success(held):
+                return {"ok": inner(held)}
+            case Failure(held):
+                return {"err": inner(held)}
             case Maybe():
-                return None if value is Nothing else [_show(value.unwrap(), room - 1, budget)]
+                return None if value is Nothing else [inner(value.unwrap())]
+            case tuple() if not hasattr(value, "_fields"):
+                return [inner(item) for item in value]
             case _:
                 pass
-        made = form(type(value))
-        if isinstance(made, Record):
-            return {field.name: _show(getattr(value, field.name), room - 1, budget) for field in made.fields}
-        tree = build(made, _codecs.of).encode(value, room)
-        written(_encode, tree)
-        return tree
-    except Exception:
+        match form(type(value)):
+            case Record(fields=fields):
+                return {field.name: inner(getattr(value, field.name)) for field in fields}
+            case Scalar() | Choice() | Foreign() as made:
+                tree = build(made, _codecs.of).encode(value, room)
+                written(_encode, tree)
+                return tree
+            case _:
+                return _repr(value)
+    except Exception:  # a property, a __repr__, a hook: any code of the user's
         return _repr(value)
 
 

@@ -163,17 +163,18 @@ class Record:
         return (dict,) if self.is_dict else (self.cls,)
 
 
+#: Where a tag is: `inside` the member's own object, or in one `around` it: `{"_type": tag, "value": ...}`.
+Place = Literal["none", "inside", "around"]
+
+
 @attrs.frozen
 class Arm:
-    """One member of a union.
-
-    Its tag is `inside` its own object, or it is wrapped in one that is `around` it: `{"_type": tag, "value": ...}`.
-    """
+    """One member of a union."""
 
     hint: Any
     form: Form
     tag: str
-    place: Literal["none", "inside", "around"]
+    place: Place
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import typing_extensions
@@ -45,8 +45,12 @@ def peel(hint: Any) -> Any:
 
 
 def _alias_value(alias: Any) -> Any:
-    named = {"__annotations__": {"value": alias.__value__}, "__module__": alias.__module__}
-    return _evaluated(type(alias.__name__, (), named), {alias.__name__: alias})["value"]
+    return _evaluated(alias, {"value": alias.__value__}, alias.__type_params__)["value"]
+
+
+def is_alias(hint: Any) -> bool:
+    """Whether it is a name for another type, bare or with arguments."""
+    return isinstance(typing.get_origin(hint) or hint, _ALIASES)
 
 
 def label(hint: Any, *, full: bool = False) -> str:
@@ -75,27 +79,27 @@ def field_hints(hint: Any) -> dict[str, Any]:
     bound = dict(zip(getattr(cls, "__parameters__", ()), typing.get_args(hint), strict=False))
     found: dict[str, Any] = {}
     for base in reversed(vars(cls).get("__orig_bases__", cls.__bases__)):
-        if isinstance(origin := typing.get_origin(base) or base, type) and origin.__module__ not in (
-            "builtins",
-            "typing",
-        ):
+        origin = typing.get_origin(base) or base
+        if isinstance(origin, type) and origin.__module__ not in ("builtins", "typing", "typing_extensions"):
             found.update(field_hints(bind(base, bound)))
-    own = vars(cls).get("__annotations__", {})
-    hints = _evaluated(cls, {cls.__name__: cls}) if own else {}
-    found.update({name: bind(hints[name], bound) for name in own})
-    return found
+    own = _evaluated(cls, vars(cls).get("__annotations__", {}), bound)
+    return found | {name: bind(value, bound) for name, value in own.items()}
 
 
-def _evaluated(cls: type, names: dict[str, Any]) -> dict[str, Any]:
+def _evaluated(owner: Any, annotations: Mapping[str, Any], parameters: Iterable[Any]) -> dict[str, Any]:
+    """Annotations with the names in them looked up where `owner` was defined."""
+    stand_in = type(owner.__name__, (), {"__annotations__": annotations, "__module__": owner.__module__})
+    names = {owner.__name__: owner} | {one.__name__: one for one in parameters}
     try:
-        return typing.get_type_hints(cls, localns=names, include_extras=True)
+        return typing.get_type_hints(stand_in, localns=names, include_extras=True)
     except NameError as error:
         raise NoSchema(
-            "$", f"the annotations of {label(cls)} mention {error.name!r}, which its module does not have"
+            "$", f"the annotations of {owner.__name__} mention {error.name!r}, which its module does not have"
         ) from error
 
 
 def bind(hint: Any, bound: Mapping[Any, Any]) -> Any:
+    """The hint with its type variables replaced."""
     if isinstance(hint, typing.TypeVar):
         return bound.get(hint, hint)
     free = () if isinstance(hint, (type, *_ALIASES)) else getattr(hint, "__parameters__", ())

@@ -38,6 +38,7 @@ from perdure.core.forms import (
     Items,
     NoSchema,
     Option,
+    Place,
     Plain,
     Record,
     Table,
@@ -58,14 +59,14 @@ _COLLECTIONS: Final[Mapping[Any, tuple[Callable[[list[Any]], Any], tuple[type, .
     abc.Set: (frozenset, (frozenset, set)),
     abc.MutableSet: (set, (set,)),
 }
-_RESULTS: Final = (Result, Success, Failure)
-_result_of: Final[Any] = Result  # as values: these are put together while the program runs
-_union_of: Final[Any] = typing.Union
 _TABLES: Final[Mapping[Any, tuple[type, ...]]] = {
     dict: (dict,),
     abc.Mapping: (abc.Mapping,),
     abc.MutableMapping: (abc.MutableMapping,),
 }
+_RESULTS: Final = (Result, Success, Failure)
+_result_of: Final[Any] = Result  # both as values: these types are put together while the program runs
+_union_of: Final[Any] = typing.Union
 
 
 def form(hint: Any) -> Form:
@@ -78,7 +79,7 @@ def form(hint: Any) -> Form:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     cls = origin or hint
     if isinstance(cls, type) and cls in _registered:
-        return _hooked(hint)
+        return _registered[cls]
     if origin is None and hint in SCALARS:
         return SCALARS[hint]
     if hint in (Any, object):
@@ -112,16 +113,19 @@ def union(hints: Sequence[Any], *, key: str = "_type", wrap: bool = False) -> Fo
         return form(hints[0])
     forms = [form(hint) for hint in hints]
     tags = _tags([peel(hint) for hint in hints])
-    records = sum(made.classes != (NoneType,) for made in forms) > 1
-    arms = []
-    for n, (hint, made, tag) in enumerate(zip(hints, forms, tags, strict=True)):
-        place: Literal["none", "inside", "around"] = "none"
-        if not wrap and records and _bears_tag(made, key):
-            place = "inside"
-        elif wrap or any(made.kinds & other.kinds for m, other in enumerate(forms) if m != n):
-            place = "around"
-        arms.append(Arm(hint, made, tag, place))
-    return Union(arms, key)
+    several = sum(made.classes != (NoneType,) for made in forms) > 1
+    places: list[Place] = []
+    for n, made in enumerate(forms):
+        if wrap:
+            places.append("around")
+        elif several and _bears_tag(made, key):
+            places.append("inside")
+        else:
+            shared = any(made.kinds & other.kinds for m, other in enumerate(forms) if m != n)
+            places.append("around" if shared else "none")
+    if places != ["none"] * len(places):  # then no object may be bare, or its keys could be read as a tag
+        places = ["around" if dict in made.kinds and p == "none" else p for made, p in zip(forms, places, strict=True)]
+    return Union([Arm(*arm) for arm in zip(hints, forms, tags, places, strict=True)], key)
 
 
 def _members(hints: Sequence[Any]) -> list[Any]:
@@ -292,35 +296,28 @@ def _model(cls: Any) -> Foreign:
     )
 
 
-#: Hooks for what the forms above do not cover. Whatever cattrs would do by itself is switched off: it converts.
+#: cattrs hooks for what the forms above do not cover. What cattrs would do by itself is switched off: it converts.
 converter: Final = cattrs.Converter()
-_registered: Final[dict[type, Mapping[str, Any]]] = {}
-
-
-def _unknown(hint: Any) -> Any:
-    raise NoSchema(
-        "$", f"{label(hint)} has no JSON form; perdure.register({label(hint)}, to=..., from_=...) gives it one"
-    )
-
-
-converter.register_structure_hook_factory(lambda _: True, _unknown)
-converter.register_unstructure_hook_factory(lambda _: True, _unknown)
+_registered: Final[dict[type, Foreign]] = {}
 
 
 def remember(cls: type, to: Callable[[Any], Any], from_: Callable[[Any], Any], schema: Mapping[str, Any]) -> None:
-    """Hooks for exactly this class."""
-    converter.register_unstructure_hook_func(_is(cls), to)
-    converter.register_structure_hook_func(_is(cls), lambda tree, _: from_(tree))
-    _registered[cls] = schema
-
-
-def _is(cls: type) -> Callable[[Any], bool]:
-    return lambda hint: (typing.get_origin(hint) or hint) is cls
+    """Let `cls` be written by `to` and read by `from_`, whatever form it would have."""
+    _registered[cls] = Foreign(cls, to, from_, lambda: schema)
 
 
 def _hooked(hint: Any) -> Foreign:
     cls = typing.get_origin(hint) or hint
-    if not isinstance(cls, type) or (cls not in _registered and issubclass(cls, tuple(SCALARS))):
-        _unknown(hint)  # a subclass would be converted to its base
+    if not isinstance(cls, type) or issubclass(cls, tuple(SCALARS)):
+        _unknown(hint)  # cattrs would take a subclass of str for a str
     write, read = converter.get_unstructure_hook(hint), converter.get_structure_hook(hint)
-    return Foreign(hint, write, lambda tree: read(tree, hint), lambda: _registered.get(cls, {}))
+    return Foreign(hint, write, lambda tree: read(tree, hint), dict)
+
+
+def _unknown(hint: Any) -> Any:
+    name = label(hint)
+    raise NoSchema("$", f"{name} has no JSON form; perdure.register({name}, to=..., from_=...) gives it one")
+
+
+converter.register_structure_hook_factory(lambda _: True, _unknown)
+converter.register_unstructure_hook_factory(lambda _: True, _unknown)

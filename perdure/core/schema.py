@@ -8,8 +8,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import typing
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from perdure.core.codec import canonical, digest
@@ -32,7 +31,7 @@ from perdure.core.forms import (
     at,
     dot,
 )
-from perdure.core.hints import label, peel
+from perdure.core.hints import is_alias, label, peel
 from perdure.core.recognise import form
 from perdure.core.scalars import TEXT, Scalar
 
@@ -69,12 +68,11 @@ def shape(hint: Any) -> str:
 
 
 class _Schemas:
-    """One schema in the making: its definitions, the types that have one, and how often each is referred to."""
+    """One schema in the making, and its definitions: one for each record, model and alias."""
 
     def __init__(self) -> None:
         self.defs: dict[str, dict[str, Any]] = {}
         self.names: dict[Any, str] = {}
-        self.used: Counter[str] = Counter()
 
     def root(self, hint: Any) -> dict[str, Any]:
         try:
@@ -82,35 +80,27 @@ class _Schemas:
         except RecursionError:
             raise _endless(hint) from None
         if "$ref" in body:  # structured output wants the object itself at the top
-            name = body.pop("$ref").removeprefix(_DEFS)
-            body = {**self.defs[name], **body}
-            if self.used[name] == 1:
-                del self.defs[name]
-        return {**body, "$defs": self.defs} if self.defs else body
+            definition = self.defs[body.pop("$ref").removeprefix(_DEFS)]
+            body = {**definition, **body}
+        used = list(_mentioned(body))
+        for name in used:
+            used.extend(other for other in _mentioned(self.defs[name]) if other not in used)
+        defs = {name: definition for name, definition in self.defs.items() if name in used}
+        return {**body, "$defs": defs} if defs else body
 
     def of(self, hint: Any) -> dict[str, Any]:
         if typing.get_origin(hint) is typing.Annotated:
             return {**self.of(typing.get_args(hint)[0]), **_note(hint)}
         bare = peel(hint)
         made = form(bare)
-        try:
-            if bare in self.names:
-                return self.refer(self.names[bare])
-        except TypeError:  # unhashable, so nothing that contains itself
-            return self.body(made)
         record = isinstance(made, Record) or (isinstance(made, Foreign) and made.fields is not None)
-        name = self.names[bare] = self.free(label(bare if record else hint), label(bare, full=True))
-        self.defs[name] = {}
-        body = self.body(made)
-        if record or self.used[name]:
-            self.defs[name] = body
-            return self.refer(name)
-        del self.defs[name], self.names[bare]
-        return body
-
-    def refer(self, name: str) -> dict[str, Any]:
-        self.used[name] += 1
-        return {"$ref": f"{_DEFS}{name}"}
+        if not record and not is_alias(hint):
+            return self.body(made)
+        if bare not in self.names:
+            name = self.names[bare] = self.free(label(bare if record else hint), label(bare, full=True))
+            self.defs[name] = {}  # taken, while its body refers to it
+            self.defs[name] = self.foreign(made, name) if isinstance(made, Foreign) else self.body(made)
+        return {"$ref": f"{_DEFS}{self.names[bare]}"}
 
     def free(self, *names: str) -> str:
         """The first of the names that no definition has, or the last with a number."""
@@ -154,7 +144,7 @@ class _Schemas:
             case Arguments():
                 return {"type": "array"}
             case Foreign():
-                return self.adopt(made.schema())
+                return self.foreign(made)
 
     def arm(self, arm: Arm, key: str) -> dict[str, Any]:
         tag = {key: {"const": arm.tag}}
@@ -164,27 +154,39 @@ class _Schemas:
             case "around":
                 return _object({**tag, "value": self.of(arm.hint)})
             case "inside":
-                body = self.body(arm.form)
-                inside = {
-                    "properties": {**tag, **body.get("properties", {})},
-                    "required": [key, *body.get("required", ())],
-                }
-                return {**body, **inside, **_note(arm.hint)}
+                return {**self.tagged(arm, tag), **_note(arm.hint)}
 
-    def adopt(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """A schema that somebody else made, its definitions among ours."""
-        body = {**schema}
+    def tagged(self, arm: Arm, tag: Mapping[str, Any]) -> dict[str, Any]:
+        """A record with its tag inside: a definition beside the one without."""
+        slot = (peel(arm.hint), *tag, arm.tag)
+        if slot not in self.names:
+            name = self.names[slot] = self.free(f"{arm.tag}_tagged")
+            self.defs[name] = {}
+            own = isinstance(arm.form, Record)
+            body = self.body(arm.form) if own else self.defs[self.of(arm.hint)["$ref"].removeprefix(_DEFS)]
+            properties = {**tag, **body.get("properties", {})}
+            self.defs[name] = {**body, "properties": properties, "required": [*tag, *body.get("required", ())]}
+        return {"$ref": f"{_DEFS}{self.names[slot]}"}
+
+    def foreign(self, made: Foreign, name: str = "") -> dict[str, Any]:
+        """The schema that a class has of itself: its definitions go among ours, it itself is `name`."""
+        try:
+            body = {**made.schema()}
+        except Exception as error:  # the user's code
+            raise NoSchema("$", f"{label(made.hint)} has no JSON Schema: {error}") from error
         theirs = body.pop("$defs", {})
         names = {}
-        for name, definition in theirs.items():
-            names[f"{_DEFS}{name}"] = ours = name if self.defs.get(name) == definition else self.free(name)
-            self.defs.setdefault(ours, {})
-        for name, definition in theirs.items():
-            self.defs[names[f"{_DEFS}{name}"]] = _renamed(definition, names)
-        body = _renamed(body, names)
-        while body.keys() == {"$ref"}:
-            body = self.defs[body["$ref"].removeprefix(_DEFS)]
-        return body
+        if body.keys() == {"$ref"}:  # it contains itself
+            names[body["$ref"]] = name
+            body = theirs.pop(body["$ref"].removeprefix(_DEFS))
+        for one, definition in theirs.items():
+            same = self.defs.get(one) == definition
+            names[f"{_DEFS}{one}"] = ours = one if same else self.free(one)
+            self.defs[ours] = definition
+        for one, definition in theirs.items():
+            self.defs[names[f"{_DEFS}{one}"]] = _renamed(definition, names)
+        renamed: dict[str, Any] = _renamed(body, names)
+        return renamed
 
 
 _DEFS: Final = "#/$defs/"
@@ -195,10 +197,25 @@ def _renamed(tree: Any, names: Mapping[str, str]) -> Any:
         return [_renamed(item, names) for item in tree]
     if isinstance(tree, dict):
         return {
-            key: f"{_DEFS}{names[item]}" if key == "$ref" and item in names else _renamed(item, names)
+            key: f"{_DEFS}{names[item]}"
+            if key == "$ref" and isinstance(item, str) and item in names
+            else _renamed(item, names)
             for key, item in tree.items()
         }
     return tree
+
+
+def _mentioned(tree: Any) -> Iterator[str]:
+    """The definitions that a schema refers to."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _mentioned(item)
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            if key == "$ref" and isinstance(item, str) and item.startswith(_DEFS):
+                yield item.removeprefix(_DEFS)
+            else:
+                yield from _mentioned(item)
 
 
 def _object(properties: Mapping[str, Any], optional: Sequence[str] = ()) -> dict[str, Any]:
