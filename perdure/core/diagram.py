@@ -101,10 +101,10 @@ def reduced(root: Branch) -> Node:
         if isinstance(node, Ends):
             node = pool.setdefault((node.how, node.what, node.not_undone), node)
         elif isinstance(node, Looks):
-            node = pool.setdefault((node.question, *((given, id(then)) for given, then in node.answers)), node)
+            identity = node.question, node.missing, *((given, id(then)) for given, then in node.answers)
+            node = pool.setdefault(identity, node)
         for kind, key, input, op in reversed(branch.asked):
-            identity = kind, key, input, id(node)
-            node = pool.get(identity) or pool.setdefault(identity, Asks(kind, key, input, op, node))
+            node = pool.setdefault((kind, key, input, id(node)), Asks(kind, key, input, op, node))
         nodes[id(branch)] = node
     return nodes[id(root)]
 

@@ -17,18 +17,18 @@ from returns.result import Failure, Success
 from perdure.core import diagram
 from perdure.core.diagram import Answer, Branch, Ends, Node
 from perdure.core.effect import Effect, Op, Outcome
-from perdure.core.faults import Interrupted, RetriesExhausted, StepFault, StepTimedOut
+from perdure.core.faults import Defect, Interrupted, RetriesExhausted, StepFault, StepTimedOut
 from perdure.core.hints import label, peel
 from perdure.core.leaves import Child, Now, Signal, Sleep, Suspend
 from perdure.core.machine import Machine, Request
+from perdure.core.samples import SAMPLES, Sample
 from perdure.core.symbols import Budget, Oracle, Taken, synth
-from perdure.core.unknowns import SAMPLES, Sample
 
 #: Leaves that only wait: nothing of theirs can be broken or cut off.
 _WAITING: Final = (Suspend, Signal, Sleep, Now, Child)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Exploration:
     """What a program may do.
 
@@ -40,7 +40,7 @@ class Exploration:
         cut: Where a budget was spent.
     """
 
-    tree: Node = attrs.field(repr=False, eq=False)
+    tree: Node = attrs.field(repr=False)
     paths: int
     broken: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
@@ -131,9 +131,23 @@ def bisimilar(one: Effect[Any, Any], two: Effect[Any, Any], max_paths: int = 200
     return diagram.same(a.tree, b.tree)
 
 
+@attrs.frozen(eq=False)
+class _Unseen:
+    """An answer that was not followed yet: to the question at `branch`, which is the choice `at` of a path."""
+
+    branch: Branch
+    taken: list[Taken]
+    at: int
+    pick: int
+
+    def script(self) -> list[tuple[str, int]]:
+        """The choices that lead there."""
+        return [*((t.question, t.pick) for t in self.taken[: self.at]), (self.taken[self.at].question, self.pick)]
+
+
 @attrs.define(eq=False)
 class _Search:
-    """Depth first, by driving the program from its start along every answer that was not given yet."""
+    """All paths: the program is driven from its start, once for every answer that was not followed yet."""
 
     effect: Effect[Any, Any]
     faults: bool
@@ -142,59 +156,53 @@ class _Search:
     sizes: tuple[int, ...]
     depth: int
     length: int
-    todo: list[tuple[Branch, list[Taken], int, int]] = attrs.field(
-        factory=list["tuple[Branch, list[Taken], int, int]"], init=False
-    )  # a question, the choices up to it, its position among them, and the answer to give
+    todo: list[_Unseen] = attrs.field(factory=list[_Unseen], init=False)
     given: set[tuple[str, int]] = attrs.field(factory=set[tuple[str, int]], init=False)
     skipped: bool = attrs.field(default=False, init=False)
 
     def run(self, max_paths: int) -> Exploration:
         broken, cut, assumed = dict[str, None](), dict[str, None](), dict[str, None]()
-        root = Branch(())
         paths = 0
-        parent: Branch | None = None
-        script: list[tuple[str, int]] = []
-        while True:
-            drive = _Drive(self.effect, Oracle(script, self.sizes, self.depth), self.faults, self.inputs, self.length)
+
+        def followed(script: list[tuple[str, int]]) -> tuple[str, Branch]:
+            oracle = Oracle(script, self.sizes, self.depth)
+            drive = _Drive(self.effect, oracle, self.faults, self.inputs, self.length)
             end = drive.run()
-            paths += 1
-            assumed |= drive.oracle.assumed
+            assumed.update(oracle.assumed)
             if end.how in ("broke", "cut"):
                 (broken if end.how == "broke" else cut)[end.what] = None
-            grown, answer = self._grown(drive, end)
-            if parent is None:
-                root = grown
-            else:
-                parent.answers[script[-1][1]] = answer, grown
+            return self._grown(drive, end)
+
+        _, root = followed([])
+        for paths in range(1, max_paths + 1):
             if not self.todo or paths == max_paths:
                 break
-            parent, taken, at, pick = self.todo.pop()
-            script = [*((t.question, t.pick) for t in taken[:at]), (taken[at].question, pick)]
+            unseen = self.todo.pop()
+            unseen.branch.answers[unseen.pick] = followed(unseen.script())
         if self.todo:
             cut[f"{len(self.todo)} more answers to follow after {paths} paths"] = None
         if self.skipped:
             cut["every answer was followed once, not in all combinations"] = None
         return Exploration(diagram.reduced(root), paths, tuple(broken), tuple(sorted(assumed)), tuple(cut))
 
-    def _grown(self, drive: _Drive, end: Ends) -> tuple[Branch, str]:
-        """What the path added to the tree, and the last answer of its script; other answers are put on the list."""
+    def _grown(self, drive: _Drive, end: Ends) -> tuple[str, Branch]:
+        """The last answer of the script, and the paths from there: one, with what else it could have been answered."""
         taken, start = drive.oracle.taken, len(drive.oracle.script)
-        new = taken[start:]
-        moments = [0, *(choice.moment for choice in new), len(drive.asked)]
-        branch = Branch(drive.asked[moments[-2] :], end=end)
+        moments = [0, *(choice.moment for choice in taken[start:])]
+        branch = Branch(drive.asked[moments[-1] :], end=end)
         self.given.update((choice.question, choice.pick) for choice in taken)
-        for n in range(len(new) - 1, -1, -1):
-            choice = new[n]
+        for at in range(len(taken) - 1, start - 1, -1):
+            choice = taken[at]
             answers: list[tuple[str, Branch] | None] = [None] * choice.width
             answers[choice.pick] = choice.answer, branch
-            branch = Branch(drive.asked[moments[n] : moments[n + 1]], choice.question, answers)
-            for other in range(choice.width - 1, choice.pick, -1):
-                if self.each and (choice.question, other) in self.given:
+            branch = Branch(drive.asked[moments[at - start] : choice.moment], choice.question, answers)
+            for pick in range(choice.width - 1, choice.pick, -1):
+                if self.each and (choice.question, pick) in self.given:
                     self.skipped = True
                 else:
-                    self.given.add((choice.question, other))
-                    self.todo.append((branch, taken, start + n, other))
-        return branch, taken[start - 1].answer if 0 < start <= len(taken) else "?"
+                    self.given.add((choice.question, pick))
+                    self.todo.append(_Unseen(branch, taken, at, pick))
+        return taken[start - 1].answer if 0 < start <= len(taken) else "?", branch
 
 
 @attrs.define(eq=False)
@@ -213,6 +221,7 @@ class _Drive:
     clock: datetime = attrs.field(default=SAMPLES[datetime], init=False)
     due: dict[str, datetime] = attrs.field(factory=dict[str, datetime], init=False)
     requests: int = attrs.field(default=0, init=False)
+    place: str = attrs.field(default="", init=False)
 
     def run(self) -> Ends:
         machine: Machine[Any, Any] | None = None
@@ -230,7 +239,8 @@ class _Drive:
         except Budget as spent:
             return self._closed(machine, Ends("cut", str(spent)))
         except Exception as bug:  # the user's code: its bodies, annotations, reprs
-            return self._closed(machine, Ends("broke", str(bug) or repr(bug)))
+            where = f" at {self.place}" if self.place else ""
+            return self._closed(machine, Ends("broke", str(bug) if isinstance(bug, Defect) else f"{bug!r}{where}"))
 
     def _closed(self, machine: Machine[Any, Any] | None, end: Ends) -> Ends:
         try:
@@ -268,6 +278,7 @@ class _Drive:
 
     def _reply(self, request: Request) -> Outcome[Any, Any]:
         key, op = request.key, request.op
+        self.place = key
         if isinstance(op, Now):
             return Success(Sample(self.oracle, key, self.clock))
         never = peel(op.output) is Never

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import types
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar, cast, get_origin
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 from returns.maybe import Nothing, Some
@@ -36,8 +36,9 @@ from perdure.core.forms import (
 )
 from perdure.core.hints import label, peel
 from perdure.core.recognise import form
+from perdure.core.samples import SAMPLES, Sample
 from perdure.core.scalars import NoneType, Scalar
-from perdure.core.unknowns import SAMPLES, YES_NO, Number, Sample, Text
+from perdure.core.unknowns import YES_NO, Number, Text
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class Oracle:
         moment: A counter for whoever drives, kept with each choice.
         taken: The choices made.
         assumed: The questions that were answered without a choice, because there is no telling.
+        derived: What was computed from placeholders, by the name that says how.
 
     Example:
         >>> oracle = Oracle([("gate", 1)])
@@ -81,6 +83,7 @@ class Oracle:
     moment: int = attrs.field(default=0, init=False)
     taken: list[Taken] = attrs.field(factory=list[Taken], init=False)
     assumed: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
+    derived: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
 
     def choose(self, question: str, options: Sequence[T], name: Callable[[T], str] = repr) -> T:
         """One of the options; of a single one there is nothing to choose.
@@ -93,7 +96,7 @@ class Oracle:
             return options[0]
         at, pick = len(self.taken), 0
         if at >= self.depth:
-            raise Budget(question)
+            raise Budget(f"{question}: more than {self.depth} questions on one path")
         if at < len(self.script):
             before, pick = self.script[at]
             if before != question:
@@ -150,20 +153,26 @@ def synth(hint: Any, tag: str, oracle: Oracle) -> Any:
         sample = _samples[cls]
         return sample() if callable(sample) and not isinstance(sample, cls) else sample
     try:
-        made = _form_of_class(hint) if isinstance(hint, type) else form(hint)
-        return _of_form(made, tag, oracle)
+        return _of_form(_form(hint), tag, oracle)
     except NoSchema as unknown:
-        raise _unknown(hint, tag) from unknown
+        raise _unknown(hint, tag, unknown.reason) from unknown
 
 
-_form_of_class = functools.lru_cache(maxsize=4096)(form)
+def _form(hint: Any) -> Form:
+    try:
+        return _form_of(hint, get_args(hint))
+    except TypeError:  # unhashable, such as Annotated[int, []]
+        return form(hint)
 
 
-def _unknown(hint: Any, tag: str) -> Defect:
+@functools.lru_cache(maxsize=4096)
+def _form_of(hint: Any, _: tuple[Any, ...]) -> Form:  # unions are equal whatever their order, their args are not
+    return form(hint)
+
+
+def _unknown(hint: Any, tag: str, reason: str) -> Defect:
     name = label(hint)
-    return Defect(
-        f"nothing can stand for {name} at {tag!r}: register_sample({name}, …) says what to use, or declare a record"
-    )
+    return Defect(f"nothing can stand for {name} at {tag!r}: {reason}; or register_sample({name}, …) says what to use")
 
 
 def _of_form(made: Form, tag: str, oracle: Oracle) -> Any:
@@ -190,7 +199,7 @@ def _of_form(made: Form, tag: str, oracle: Oracle) -> Any:
                 for n in range(size)
             }
         case Either(ok=ok, err=err):
-            halves = [half for half in ((Success, ok), (Failure, err)) if not isinstance(form(half[1]), Empty)]
+            halves = [half for half in ((Success, ok), (Failure, err)) if not isinstance(_form(half[1]), Empty)]
             wrap, inner = oracle.choose(tag, halves, lambda half: half[0].__name__)
             return wrap(synth(inner, tag, oracle))
         case Option(item=item):
@@ -201,8 +210,10 @@ def _of_form(made: Form, tag: str, oracle: Oracle) -> Any:
             return _record(made, tag, oracle)
         case Foreign(hint=hint, fields=fields):
             if fields is None:
-                raise _unknown(hint, tag)
-            return hint.model_construct(**{n: synth(inner, f"{tag}.{n}", oracle) for n, inner in fields.items()})
+                raise _unknown(hint, tag, "it says itself what its JSON is")
+            # A row of a table has to be set up by its constructor, which validates nothing.
+            make = hint if hasattr(hint, "__table__") else hint.model_construct
+            return make(**{name: synth(inner, f"{tag}.{name}", oracle) for name, inner in fields.items()})
 
 
 def _scalar(cls: type, tag: str, oracle: Oracle) -> Any:

@@ -1,8 +1,7 @@
-"""Stand-ins for single values that nobody has computed yet: text, numbers, and one sample of everything else.
+"""Text and numbers that nobody has computed yet, known only by what was asked of them.
 
-Each knows its name and what was decided about it so far. A question that decides something goes to the oracle, once;
-one that cannot be asked is answered from the name or the sample, and the oracle is told what was assumed. Being shown
-is no question: a stand-in appears in a prompt as `<ship/plan.summary>`.
+A question that decides something goes to the oracle, once; one that cannot be asked is answered from the name, and the
+oracle is told what was assumed. Being shown is no question: a text appears in a prompt as `<ship/plan.summary>`.
 
 Two things escape them: `is`, and C code that reads a text directly, such as a regular expression or a join.
 """
@@ -12,11 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
 if TYPE_CHECKING:
     from perdure.core.symbols import Oracle
@@ -42,11 +37,10 @@ class Text(str):
     _tag: str
     _value: str | None  # once the program was told that it equals this
     _known: dict[str, bool]
-    _parts: dict[str, Text]
 
     def __new__(cls, oracle: Oracle, tag: str, shown: str | None = None) -> Self:
         self = super().__new__(cls, f"<{tag}>" if shown is None else shown)
-        self._oracle, self._tag, self._value, self._known, self._parts = oracle, tag, None, {}, {}
+        self._oracle, self._tag, self._value, self._known = oracle, tag, None, {}
         return self
 
     def _is(self, question: str, holds: Callable[[str], Any]) -> bool:
@@ -57,9 +51,9 @@ class Text(str):
             self._known[question] = self._oracle.choose(question, YES_NO)
         return self._known[question]
 
-    def _part(self, tag: str) -> Text:
-        """A text made from this one: the same one whenever it is made."""
-        return self._parts.setdefault(tag, Text(self._oracle, tag))
+    def _made(self, tag: str, shown: str | None = None) -> Text:
+        """A text made from this one: what was asked of it is remembered, however often it is made."""
+        return cast("Text", self._oracle.derived.setdefault(tag, Text(self._oracle, tag, shown)))
 
     def _assuming(self, what: str) -> str:
         """The content, or where nobody knows it the name, which is noted."""
@@ -74,7 +68,7 @@ class Text(str):
         if self._value is not None:
             return getattr(self._value, name)
         if name in _TO_TEXT:
-            return lambda *args: self._part(f"{self._tag}.{name}({', '.join(map(repr, args))})")
+            return lambda *args: self._made(f"{self._tag}.{name}({', '.join(map(repr, args))})")
         if name in _YES_OR_NO:
             return lambda *args: self._is(
                 f"{self._tag}.{name}({', '.join(map(repr, args))})", operator.methodcaller(name, *args)
@@ -82,10 +76,10 @@ class Text(str):
         return getattr(self._assuming(f"{self._tag}.{name}()"), name)
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if isinstance(other, Text) and other._value is not None:
-            other = other._value
+        if isinstance(other, Text):
+            if other._tag == self._tag:
+                return True
+            other = other if other._value is None else other._value
         if not isinstance(other, str):
             return False
         same = self._is(f"{self._tag} == {other!r}", lambda value: value == other)
@@ -122,11 +116,11 @@ class Text(str):
 
     def _joined(self, left: str, right: str) -> Text:
         shown = str.__add__(str.__str__(left), str.__str__(right))
-        return Text(self._oracle, repr(shown), shown)
+        return self._made(repr(shown), shown)
 
     def __getitem__(self, at: Any) -> str:
         where = f"{_bound(at.start)}:{_bound(at.stop)}" if isinstance(at, slice) else repr(at)
-        return self._part(f"{self._tag}[{where}]") if self._value is None else self._value[at]
+        return self._made(f"{self._tag}[{where}]") if self._value is None else self._value[at]
 
     def __len__(self) -> int:
         return len(self._assuming(f"len({self._tag})"))
@@ -145,8 +139,8 @@ def _bound(at: object) -> str:
     return "" if at is None else str(at)
 
 
-class _Immutable:
-    """Copies of a stand-in are the stand-in."""
+class Unknown:
+    """What has a name instead of a value. A copy of it is the same unknown."""
 
     __slots__ = ("_oracle", "_tag")
 
@@ -166,7 +160,7 @@ class _Immutable:
         return self
 
 
-class Number(_Immutable):
+class Number(Unknown):
     """An `int` or a `float` known by the comparisons made with it: an interval. Arithmetic forgets the interval."""
 
     __slots__ = ("_hi", "_kind", "_known", "_lo")
@@ -179,6 +173,10 @@ class Number(_Immutable):
     @property  # type: ignore[misc]  # object's can be written
     def __class__(self) -> Any:  # so that isinstance and `case int():` see what is declared
         return self._kind
+
+    def _made(self, tag: str, kind: type[int | float]) -> Number:
+        """A number made from this one: what was asked of it is remembered, however often it is made."""
+        return cast("Number", self._oracle.derived.setdefault(tag, Number(self._oracle, tag, kind)))
 
     def _holds(self, sign: Sign, other: Any) -> bool:
         """Whether `self sign other`, consistent with what was said before."""
@@ -212,7 +210,7 @@ class Number(_Immutable):
 
     def _under(self, other: Number) -> bool:
         """Whether this is less than another number of which as little is known."""
-        if self is other or self._lo >= other._hi or other._known.get(self._tag):
+        if self._tag == other._tag or self._lo >= other._hi or other._known.get(self._tag):
             return False
         return self._hi < other._lo or self._asked(other._tag, f"{self._tag} < {other._tag}")
 
@@ -236,7 +234,7 @@ class Number(_Immutable):
     def __eq__(self, other: object) -> bool:
         other = _settled(other)
         if type(other) is Number:
-            return self is other or not (self._under(other) or other._under(self))
+            return self._tag == other._tag or not (self._under(other) or other._under(self))
         if not isinstance(other, (int, float)) or not self._lo <= other <= self._hi:
             return False
         if self._lo == self._hi:
@@ -276,7 +274,7 @@ class Number(_Immutable):
         return hash(self._assuming(f"hash({self._tag})"))
 
     def __round__(self, digits: int | None = None) -> Number:
-        return Number(self._oracle, f"round({self._tag})", int if digits is None else self._kind)
+        return self._made(f"round({self._tag})", int if digits is None else self._kind)
 
 
 Sign: TypeAlias = Literal["<", "<=", ">", ">="]
@@ -296,7 +294,7 @@ def _arithmetic(sign: str, *, reflected: bool) -> Callable[[Number, Any], Any]:
         if sign in ("/", "//", "%") and right == 0:
             raise ZeroDivisionError(f"{right!r} is zero")
         whole = sign != "/" and isinstance(left, int) and isinstance(right, int)
-        return Number(self._oracle, f"({_named(left)} {sign} {_named(right)})", int if whole else float)
+        return self._made(f"({_named(left)} {sign} {_named(right)})", int if whole else float)
 
     return combine
 
@@ -306,7 +304,7 @@ def _named(value: Any) -> str:
 
 
 def _unary(name: str, kind: type[int] | None) -> Callable[[Number], Number]:
-    return lambda self: Number(self._oracle, f"{name}({self._tag})", kind or self._kind)
+    return lambda self: self._made(f"{name}({self._tag})", kind or self._kind)
 
 
 _SIGNS: Final = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**"}
@@ -315,64 +313,3 @@ for _name, _sign in _SIGNS.items():
     setattr(Number, f"__r{_name}__", _arithmetic(_sign, reflected=True))
 for _name, _kind in {"neg": None, "pos": None, "abs": None, "floor": int, "ceil": int, "trunc": int}.items():
     setattr(Number, f"__{_name}__", _unary(_name, _kind))
-
-
-#: Of these types one value is tried. By the classes that they have on this platform.
-SAMPLES: Final[Mapping[type, Any]] = {
-    type(sample): sample
-    for sample in (
-        b"placeholder",
-        datetime(2000, 1, 1, tzinfo=UTC),
-        date(2000, 1, 1),
-        time(),
-        timedelta(),
-        Decimal(),
-        UUID(int=0),
-        PurePath("placeholder"),
-        Path("placeholder"),
-    )
-}
-
-
-class Sample(_Immutable):
-    """One value for all of its type, until something depends on it: then that is noted, and the sample answers.
-
-    Of a type that says nothing (`Any`) the sample is None.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, oracle: Oracle, tag: str, value: Any) -> None:
-        self._oracle, self._tag, self._value = oracle, tag, value
-
-    @property  # type: ignore[misc]  # as above
-    def __class__(self) -> Any:
-        return type(self._value if self._value is not None else self._assuming())
-
-    def _assuming(self) -> Any:
-        self._oracle.assume(f"{self._tag} is {self._value}")
-        return self._value
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("isoformat", "strftime", "as_posix"):  # only to be shown
-            return lambda *_, **__: repr(self)
-        return getattr(self._assuming(), name)
-
-
-def _delegated(function: Callable[..., Any], *, reflected: bool = False) -> Callable[..., Any]:
-    def ask(self: Sample, *args: Any) -> Any:
-        value = self._assuming()
-        others = [other._assuming() if type(other) is Sample else other for other in args]
-        return function(*others, value) if reflected else function(value, *others)
-
-    return ask
-
-
-for _function in (hash, bool, len, iter, int, float, bytes, abs, round):
-    setattr(Sample, f"__{_function.__name__}__", _delegated(_function))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne", "contains", "getitem", "neg"):
-    setattr(Sample, f"__{_name}__", _delegated(getattr(operator, _name)))
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
-    setattr(Sample, f"__{_name}__", _delegated(getattr(operator, _name)))
-    setattr(Sample, f"__r{_name}__", _delegated(getattr(operator, _name), reflected=True))
-setattr(Sample, "__fspath__", _delegated(operator.methodcaller("__fspath__")))  # noqa: B010  # as the others
