@@ -68,6 +68,7 @@ class Onlooker:
         self.journal = journal
         self.store = SqliteStore(journal)
         self.clock = SystemClock()
+        self.liveness = liveness
         self._world = World(self.store, self.clock, liveness, SystemEntropy())
 
     @classmethod
@@ -119,7 +120,8 @@ class Onlooker:
 
     def view(self, run: Run) -> View:
         """How a run stands, for people."""
-        gates = [] if run.status in TERMINAL else self.journal.open_gates(run.run_id)
+        every = [] if run.status in TERMINAL else self.journal.gates(run.run_id)
+        gates = [gate for gate in every if gate.status == "open"]  # by run: what waits elsewhere may be much
         return view(run, gates, self.clock.now(), self.held(run))
 
     # -- people ------------------------------------------------------------------------------------------------------
@@ -218,7 +220,7 @@ class Worker(Onlooker):
 
     def __init__(self, journal: Journal, liveness: FlockLiveness, threads: int, lease: timedelta) -> None:
         super().__init__(journal, liveness)
-        self.liveness = liveness
+        self._lock = liveness
         self.threads = Threads(threads)
         self._lease = lease
         self._driven: dict[str, _Driven] = {}
@@ -377,7 +379,7 @@ class Worker(Onlooker):
         await asyncio.gather(*(driven.task for driven in self._driven.values()), return_exceptions=True)
         self._driven.clear()
         self.store.close()
-        self.liveness.close()
+        self._lock.close()
 
 
 def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
