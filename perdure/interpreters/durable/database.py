@@ -28,6 +28,8 @@ SCHEMA: Final = 1
 
 #: How long one statement waits for another process's write, in milliseconds.
 _BUSY: Final = 5000
+#: The least that a database can have, in bytes: one page.
+_SMALLEST: Final = 512
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # SQLite's locks and shared memory do not hold between machines.
 _NETWORK: Final = frozenset(
@@ -115,7 +117,7 @@ def open_database(path: Path, *, durability: Durability = "full") -> Database:
 def explained(error: BaseException, path: Path) -> DurableError:
     """What an error of SQLite means for a person."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return Busy(f"{path} is locked by another process, which has been writing for too long")
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(
@@ -164,8 +166,8 @@ def _checked(path: Path) -> int:
         raise Unavailable(f"{path} is a symbolic link, and is not followed: name the database itself")
     if not path.is_file():
         raise Unavailable(f"{path} is not a file")
-    if not _size(path):
-        raise Corrupt(f"{path} is empty, so it is no database. Remove it, and it is made anew.")
+    if _size(path) < _SMALLEST:  # SQLite would take it for a new database, and write one
+        raise Corrupt(f"{path} is empty or cut off. Restore it from a backup, or remove it and begin anew.")
     with contextlib.closing(_connect(path, "ro")) as raw:
         application, schema = _pragma(raw, "application_id"), _pragma(raw, "user_version")
     if application != APPLICATION_ID:
@@ -238,19 +240,23 @@ def _upgrade(raw: sqlite3.Connection, before: Callable[[], None] = lambda: None)
     from alembic import command  # half a second that few processes need to spend
     from alembic.config import Config
     from sqlalchemy import StaticPool, create_engine
+    from sqlalchemy.exc import DBAPIError
 
     engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
-    with engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what SQLAlchemy has begun is in its own books only
-        if _pragma(raw, "user_version") >= SCHEMA:
-            return  # another process was faster
-        before()
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        raw.execute("INSERT OR IGNORE INTO meta VALUES ('database_id', ?)", (secrets.token_hex(16),))
-        raw.execute(f"PRAGMA user_version={SCHEMA}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    try:
+        with engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # what SQLAlchemy has begun is in its own books only
+            if _pragma(raw, "user_version") >= SCHEMA:
+                return  # another process was faster
+            before()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            raw.execute("INSERT OR IGNORE INTO meta VALUES ('database_id', ?)", (secrets.token_hex(16),))
+            raw.execute(f"PRAGMA user_version={SCHEMA}")
+    except DBAPIError as error:
+        raise (error.orig or error) from error
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The transactions: each all or nothing, each harmless to repeat, none open across anything slow.
+"""What may be written, and by whom: one method a transaction, each harmless to repeat.
 
 A worker's write looks first whether the claim still holds, so what a fenced worker says leaves no trace. Everybody
 else writes only answers, messages, and that a run is ready or to be cancelled.
@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import functools
 import re
-import sqlite3
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from perdure.core import codec
 from perdure.interpreters.durable import statements
-from perdure.interpreters.durable.database import Busy, Database, explained
-from perdure.interpreters.durable.errors import Conflict, Corrupt, DurableError, Fenced, NotFound, Unavailable, Unusable
+from perdure.interpreters.durable.errors import Conflict, Corrupt, Fenced, NotFound, Unusable
 from perdure.interpreters.durable.ports import TERMINAL, Batch, Claim, Gate, Run, SignalRow
-from perdure.interpreters.durable.questions import Questions
-
-T = TypeVar("T")
+from perdure.interpreters.durable.transactions import Transactions
 
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -43,44 +37,12 @@ def checked_run_id(run_id: str) -> str:
     return run_id
 
 
-def _nothing() -> None:
-    return None
-
-
-class Journal(Questions):
-    """The database, for any thread: one transaction at a time, each on the one connection that writes.
+class Journal(Transactions):
+    """The database, for any thread.
 
     Every write raises `Unavailable` where the database cannot be used (`Busy` where another process was writing all
     the while): then nothing was recorded, or the same call finds that it was.
     """
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._writing = threading.RLock()
-        self._joined = False
-        self._touched = 0
-        self._version = 0
-
-    @property
-    def path(self) -> Path:
-        """The database file."""
-        return self.database.path
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._writing, self._reading:
-            self.database.close()
-
-    def seen(self) -> tuple[int, int]:
-        """Changes whenever anybody but a worker on this journal has written. Never waits for a writer."""
-        if self._writing.acquire(blocking=False):
-            try:
-                self._look()
-            except sqlite3.Error as error:
-                raise explained(error, self.path) from error
-            finally:
-                self._writing.release()
-        return self._version, self._touched
 
     # -- a worker's writes -------------------------------------------------------------------------------------------
 
@@ -274,110 +236,7 @@ class Journal(Questions):
 
         return self._touch(ask, asked)
 
-    # -- alone and together ------------------------------------------------------------------------------------------
-
-    def together(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-        """Make several of a worker's writes in one transaction, and tell for each what it returned or raised.
-
-        One that raises has written nothing, and the others are not the worse for it.
-
-        Args:
-            calls: Calls of this journal's `start`, `commit` and `renew`: they look before they write.
-        """
-        with self._writing:
-            try:
-                self.database.writer.execute("BEGIN IMMEDIATE")
-                self._joined = True
-                try:
-                    answers = [tried(call) for call in calls]
-                finally:
-                    self._joined = False
-                self.database.writer.execute("COMMIT")
-                self._look()
-            except Exception as error:
-                self._undo(error)
-                why = explained(error, self.path)
-                if isinstance(why, Busy):
-                    return [why for _ in calls]
-                # Whatever it was, it was one's fault: alone, each meets only its own.
-                return [tried(call, Exception) for call in calls]
-            except BaseException as error:
-                self._undo(error)
-                raise
-            return answers
-
-    def _transact(self, body: Callable[[], T], found: Callable[[], T | None] = _nothing) -> T:
-        """Run `body` in a transaction, or in the one that is open.
-
-        Args:
-            body: What is said. If it raises a `DurableError`, it has written nothing.
-            found: Looks whether it is there all the same: where a commit raises, it may have been done.
-        """
-        with self._writing:
-            if self._joined:
-                return body()
-            try:
-                raw = self.database.writer
-                raw.execute("BEGIN IMMEDIATE")
-                answer = body()
-                raw.execute("COMMIT")
-            except sqlite3.Error as error:
-                return self._settled(error, found)
-            except BaseException as error:
-                self._undo(error)
-                raise
-            return answer
-
-    def _settled(self, error: sqlite3.Error, found: Callable[[], T | None]) -> T:
-        """What a transaction that failed has done after all.
-
-        Raises:
-            DurableError: Nothing.
-        """
-        broken = self._undo(error)
-        why = explained(error, self.path)
-        if isinstance(why, Busy):
-            raise why from error
-        try:
-            answer = found()
-            if answer is not None and broken:
-                # What is in the log may not be on the disk: only once it is in the database too.
-                (busy, *_) = self.database.writer.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-                answer = None if busy else answer
-        except sqlite3.Error as worse:
-            raise explained(worse, self.path) from error
-        if answer is None:
-            raise why from error
-        return answer
-
-    def _undo(self, error: BaseException) -> bool:
-        """Leave no transaction open; whether the connection had to go for it."""
-        broken = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
-        try:
-            raw = self.database.writer
-            if raw.in_transaction:  # after some errors SQLite has rolled back by itself
-                raw.execute("ROLLBACK")
-        except (sqlite3.Error, Unavailable):
-            broken = True
-        if broken:
-            self.database.discard()
-            self._touched += 1  # a new connection knows nothing of what the old one saw
-        return broken
-
-    def _touch(self, body: Callable[[], T], found: Callable[[], T | None]) -> T:
-        """A transaction of somebody else than the worker, which the workers on this journal are to notice."""
-        try:
-            return self._transact(body, found)
-        finally:
-            self._touched += 1
-
-    def _look(self) -> None:
-        (self._version,) = self.database.writer.execute("PRAGMA data_version").fetchone()
-
-    # -- inside a transaction ----------------------------------------------------------------------------------------
-
-    def _say(self, statement: str, given: dict[str, Any]) -> sqlite3.Cursor:  # Any: texts and numbers
-        return self.database.writer.execute(statement, given)
+    # -- inside a transaction ------------------------------------------------------------------------------------------
 
     def _write(self, batch: Batch) -> bool:
         claim, entries = batch.claim, batch.entries
@@ -532,14 +391,6 @@ class Journal(Questions):
 
 def _mine(claim: Claim) -> dict[str, Any]:  # Any: a text, a number, a text
     return {"mine": claim.run_id, "my_fence": claim.fence, "me": claim.owner}
-
-
-def tried(call: Callable[[], T], catches: type[Exception] = DurableError) -> T | Exception:
-    """What a call returned or raised."""
-    try:
-        return call()
-    except catches as error:
-        return error
 
 
 def _answerable(gate: Gate, subject: str, answer: str, now: int) -> bool:

@@ -13,6 +13,7 @@ import attrs
 
 from perdure.interpreters.durable import statements
 from perdure.interpreters.durable.database import Database, explained
+from perdure.interpreters.durable.errors import Corrupt
 from perdure.interpreters.durable.ports import Entry, Gate, Outside, Run, SignalRow, Status
 
 
@@ -34,6 +35,11 @@ class Questions:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._reading = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self.database.path
 
     def database_id(self) -> str:
         """Distinguishes this database in idempotency keys."""
@@ -99,11 +105,14 @@ class Questions:
 
     def integrity(self) -> list[str]:
         """What SQLite itself finds wrong with the file. Reads all of it."""
-        found = [str(row[0]) for row in self._ask("PRAGMA integrity_check")]
+        try:
+            found = [str(row[0]) for row in self._ask("PRAGMA integrity_check")]
+        except Corrupt as error:
+            return [str(error)]
         return [] if found == ["ok"] else found
 
     def sizes(self) -> Sizes:
-        page, log = self._number("page_size"), Path(f"{self.database.path}-wal")
+        page, log = self._number("page_size"), Path(f"{self.path}-wal")
         return Sizes(
             file=page * self._number("page_count"),
             free=page * self._number("freelist_count"),
@@ -117,5 +126,7 @@ class Questions:
         with self._reading:
             try:
                 return self.database.reader.execute(statement, given).fetchall()
+            except UnicodeEncodeError:
+                return []  # no database holds such a text
             except sqlite3.Error as error:
-                raise explained(error, self.database.path) from error
+                raise explained(error, self.path) from error

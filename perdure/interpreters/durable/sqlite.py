@@ -20,8 +20,9 @@ import attrs
 
 from perdure.interpreters.durable.database import Busy
 from perdure.interpreters.durable.errors import Unavailable
-from perdure.interpreters.durable.journal import Journal, tried
+from perdure.interpreters.durable.journal import Journal
 from perdure.interpreters.durable.ports import Batch, Claim, Entry, Gate, Outside, Run, SignalRow
+from perdure.interpreters.durable.transactions import tried
 
 T = TypeVar("T")
 
