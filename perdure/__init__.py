@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.core.agents import Agent, Scripted
+from perdure.core.codec import register
 from perdure.core.effect import Do, Effect, Op, Outcome
 from perdure.core.faults import (
     Cancelled,
@@ -54,6 +55,7 @@ from perdure.core.workflow import workflow
 
 if TYPE_CHECKING:
     from perdure.api import AsyncHandle, AsyncStore, Handle, Store, open, open_async, run_in_memory
+    from perdure.core.symbols import register_sample
     from perdure.interpreters.durable.state import Waiting
     from perdure.interpreters.handlers import Attempt, attempt
 
@@ -68,6 +70,7 @@ _LATER = {
     "attempt": "perdure.interpreters.handlers",
     "open": "perdure.api",
     "open_async": "perdure.api",
+    "register_sample": "perdure.core.symbols",
     "run_in_memory": "perdure.api",
 }
 
@@ -115,6 +118,8 @@ __all__ = [
     "parallel_map",
     "pure",
     "race",
+    "register",
+    "register_sample",
     "retry",
     "run_in_memory",
     "saga",

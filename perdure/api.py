@@ -12,10 +12,9 @@ from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import attrs
-from typing_extensions import Self
 
 from perdure.agents import scripted
 from perdure.core import codec
@@ -93,7 +92,7 @@ class AsyncStore:
         """Record a run and begin to drive it.
 
         Args:
-            effect: The call of a module-level `@workflow`, such as `ship("bees")`, with arguments that have a JSON form.
+            effect: The call of a module-level `@workflow`, such as `ship("bees")`; its arguments have a JSON form.
             id: The run's id; a fresh one by default. Starting an id or key again with the same workflow and input
                 attaches to the run that exists.
             key: Your name for "the same request".
@@ -235,7 +234,7 @@ class AsyncStore:
         Raises:
             Conflict: It has ended otherwise.
         """
-        await self._worker.store.ask_cancel(run_id, reason)
+        await self._worker.store.ask_cancel(run_id, reason, now=self._worker.clock.now())
         handle = await self.handle(run_id)
         run = await self._worker.found(run_id)
         if run.status not in TERMINAL and not self._worker.held(run):

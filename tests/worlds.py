@@ -143,6 +143,8 @@ class MemoryStore:
             )
             for row in self.inbox
         ]
+        if batch.lease_until is not None:
+            self.rows[run.run_id] = attrs.evolve(run, lease_until=batch.lease_until)
         parked = batch.status is not None and self._come_to_rest(run, batch)
         self.boundaries.reach("after commit")
         return parked or batch.status is None

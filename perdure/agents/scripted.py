@@ -44,7 +44,7 @@ def asks(thread: Thread | None) -> Handler:
 async def _reply(op: Ask[Any], agent: Agent, thread: Thread | None) -> Answer:
     if not isinstance(agent, Scripted):
         raise Defect(
-            f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}; there are only Scripted agents"
+            f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}, only Scripted agents"
         )
     if isinstance(agent.reply, Mapping):
         return _look_up(op, agent, agent.reply)

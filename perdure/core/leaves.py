@@ -129,7 +129,7 @@ class Parameters:
         if unknown:
             raise codec.CodecError(
                 "$",
-                f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(self.signature.parameters) or 'none'}",
+                f"no parameter {', '.join(sorted(unknown))}: it takes {', '.join(self.signature.parameters) or 'none'}",
             )
         values: dict[str, Any] = {}
         for name, value in tree.items():

@@ -327,8 +327,9 @@ class Machine(Generic[A, E]):
             if isinstance(raised, frame.call.block.expected):
                 return ERROR, raised
             raise Defect(
-                f"workflow {name!r} raised {raised!r}{where}, which it does not declare: declare it in `-> Do[…, {type(raised).__name__}]`"
-                " if callers should handle it (a generic block can only pass on the failures it was given), else mend the bug"
+                f"workflow {name!r} raised {raised!r}{where}, which it does not declare. If callers should handle it, "
+                f"declare it: `-> Do[…, {type(raised).__name__}]` (a generic block can only pass on failures that it "
+                "was given); else mend the bug"
             ) from raised
         if type(asked) is MayFail:
             return RUN, asked.effect
@@ -470,8 +471,8 @@ def _close(frame: BodyFrame) -> None:
         frame.body.close()
     except Exception as raised:
         raise Defect(
-            f"workflow {frame.call.block.name!r} performs effects in `finally` or `except`, or raises there, while it is being closed "
-            f"({raised}): nobody is there to answer; use ensure(…) or a saga"
+            f"workflow {frame.call.block.name!r} performs effects in `finally` or `except`, or raises there, while it "
+            f"is being closed ({raised}): nobody is there to answer; use ensure(…) or a saga"
         ) from raised
 
 

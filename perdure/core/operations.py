@@ -140,7 +140,7 @@ def step(
         raise Defect(f"@step decorates a function, not {fn!r}")
     if repeat == "once" and retry is not None and retry.attempts > 1:
         raise Defect(
-            f"step {name or fn.__name__!r} is `once` and has a retry: it cannot both never and again be run. Drop one of them"
+            f"step {name or fn.__name__!r} is `once` and has a retry: it cannot run never and again. Drop one of them"
         )
     if repeat not in ("pure", "idempotent", "once"):
         raise Defect(f'step {name or fn.__name__!r}: repeat={repeat!r} is none of "pure", "idempotent", "once"')
@@ -477,7 +477,7 @@ def race(
 @overload
 def race(*effects: Effect[A, E1]) -> Effect[A, E1]: ...
 def race(*effects: Effect[Any, Any]) -> Effect[Any, Any]:
-    """The first success wins, and the last failure if none succeeds. Losers are cancelled and take back what they did."""
+    """The first success wins; the last failure, if none succeeds. Losers are cancelled and take back what they did."""
     for effect in effects:
         _effect(effect, "race(…)")
     if not effects:
@@ -642,7 +642,7 @@ def scope(segment: str, effect: Effect[A, E1], /, **notes: object) -> Effect[A, 
 
 
 def compensate(effect: Effect[A, E1], undo: Callable[[A], Effect[object, Any]]) -> Effect[A, E1]:
-    """The effect, and how to take it back: `undo` runs if the enclosing saga (or the run) fails or is cancelled later."""
+    """The effect, and how to take it back: `undo` runs if the enclosing saga, or the run, fails or is cancelled."""
     _effect(effect, "compensate(…)")
     return Undo(effect, undo)
 

@@ -23,6 +23,9 @@ def _tuple(on: _Classes) -> tuple[type[BaseException], ...]:
     return on if isinstance(on, tuple) else (on,)
 
 
+_MOST = timedelta(minutes=5)
+
+
 @attrs.frozen
 class Retry:
     """How often a step is tried, and how long it waits in between.
@@ -31,7 +34,7 @@ class Retry:
         attempts: How many times at most, the first included. An attempt cut off by a crash is not counted.
         wait: Before the second attempt.
         factor: Each further wait is this much longer (exponential backoff).
-        most: No single wait is longer.
+        most: No single wait is longer. By default 5 minutes, or `wait` itself where that is longer.
         jitter: Up to this share of a wait is taken off it, by a hash of the idempotency key and the attempt:
             spread between runs, the same on every replay. Between 0 and 1.
         on: Which failures are tried again: classes of declared errors, or of what a step raised. All by default.
@@ -49,7 +52,7 @@ class Retry:
     attempts: int = 3
     wait: timedelta = attrs.field(default=timedelta(seconds=1), validator=_positive)
     factor: float = 2.0
-    most: timedelta = attrs.field(default=timedelta(minutes=5), validator=_positive)
+    most: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_positive))
     jitter: float = 0.1
     on: tuple[type[BaseException], ...] = attrs.field(default=(Exception,), converter=_tuple)
     within: timedelta | None = None
@@ -59,7 +62,7 @@ class Retry:
             raise Defect(f"Retry(attempts={self.attempts!r}): the first attempt counts, so at least 1")
         if not 0 <= self.jitter <= 1 or self.factor < 1:
             raise Defect(
-                f"Retry(jitter={self.jitter!r}, factor={self.factor!r}): jitter is a share from 0 to 1, factor at least 1"
+                f"Retry(jitter={self.jitter!r}, factor={self.factor!r}): jitter is from 0 to 1, factor at least 1"
             )
 
     def delay(self, attempt: int, seed: str) -> timedelta:
@@ -69,7 +72,8 @@ class Retry:
             attempt: 1 after the first failure.
             seed: The idempotency key of the step.
         """
-        seconds = min(self.wait.total_seconds() * self.factor ** min(attempt - 1, 64), self.most.total_seconds())
+        most = self.most if self.most is not None else max(self.wait, _MOST)
+        seconds = min(self.wait.total_seconds() * self.factor ** min(attempt - 1, 64), most.total_seconds())
         return timedelta(seconds=seconds * (1 - self.jitter * spread(seed, attempt)))
 
     def again(self, failed: int, error: object, elapsed: timedelta, seed: str) -> timedelta | None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 from returns.result import Failure, Success
 
 from perdure.core.asked import given_up, too_late
@@ -39,8 +40,24 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
     Raises:
         Defect: The program did what no program may, or nobody answers.
     """
-    table = {Step: steps(in_thread), **_world(handlers, answers), **handlers}
+    table: Handlers = {Step: steps(in_thread), **_world(handlers, answers), **handlers}
     machine = Machine(effect)
+    try:
+        async with anyio.create_task_group() as group:
+            try:
+                defect = await _drive(machine, table, group)
+            except Defect as found:
+                defect = found  # raised outside of the group, which would wrap it
+            group.cancel_scope.cancel()
+        if defect is not None:
+            raise defect
+        return machine.result()
+    finally:
+        machine.close()
+
+
+async def _drive(machine: Machine[Any, Any], table: Handlers, group: TaskGroup) -> Defect | None:
+    """Answer requests until the machine has ended; what a branch found to be a defect is returned."""
     scopes: dict[str, anyio.CancelScope] = {}
     send, receive = anyio.create_memory_object_stream[tuple[str, Answer | Defect]](math.inf)
 
@@ -52,33 +69,24 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
                 answer = defect
             send.send_nowait((request.key, answer))
 
-    try:
-        async with send, receive, anyio.create_task_group() as group:
-            while machine.outcome is None:
-                fresh = machine.fresh()
-                if len(machine.pending) == 1 and fresh:  # nothing else is in flight: no task needed
-                    machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table))
-                    continue
-                for request in fresh:
-                    group.start_soon(work, request)
-                key, answer = await receive.receive()
-                scopes.pop(key, None)
-                if isinstance(answer, Defect):
-                    group.cancel_scope.cancel()
-                    break
-                if key in machine.pending:
-                    machine.reply(key, answer)
-                while machine.cancelled:
-                    if scope := scopes.pop(machine.cancelled.pop(), None):
-                        scope.cancel()
-            else:
-                answer = machine.result()
-            group.cancel_scope.cancel()
-    finally:
-        machine.close()
-    if isinstance(answer, Defect):
-        raise answer
-    return answer
+    with send, receive:
+        while machine.outcome is None:
+            fresh = machine.fresh()
+            if len(machine.pending) == 1 and fresh:  # nothing else is in flight: no task needed
+                machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table))
+                continue
+            for request in fresh:
+                group.start_soon(work, request)
+            key, answer = await receive.receive()
+            scopes.pop(key, None)
+            if isinstance(answer, Defect):
+                return answer
+            if key in machine.pending:
+                machine.reply(key, answer)
+            while machine.cancelled:
+                if scope := scopes.pop(machine.cancelled.pop(), None):
+                    scope.cancel()
+        return None
 
 
 async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
@@ -86,8 +94,9 @@ async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
     handler, key = find(handlers, op), idempotency_key(_RUN_ID, _RUN_ID, path)
     failed, began = 0, anyio.current_time()
     while True:
-        making(Attempt(_RUN_ID, path, failed + 1, key))
-        asked = Asked(op, Attempt(_RUN_ID, path, failed + 1, key))
+        attempt = Attempt(_RUN_ID, path, failed + 1, key)
+        making(attempt)
+        asked = Asked(op, attempt)
         outcome = await handler(asked) if op.timeout is None else await _limited(handler(asked), op, op.timeout)
         if isinstance(outcome, Success) or op.retry is None:
             return outcome
@@ -117,7 +126,7 @@ def _world(handlers: Handlers, answers: Mapping[str, object]) -> Handlers:
         await anyio.sleep(max(0.0, (asked.op.due(start, asked.attempt.idempotency_key) - start).total_seconds()))
         return Success(None)
 
-    async def now(asked: Asked) -> Answer:
+    async def now(_: Asked) -> Answer:
         return Success(datetime.now(UTC))
 
     async def gate(asked: Asked) -> Answer:

@@ -12,7 +12,7 @@ import json
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import attrs
 from returns.result import Failure, Success
@@ -96,7 +96,7 @@ class Finished:
 
 @attrs.frozen
 class Parked:
-    """The run waits and needs no process. `waits` says for what, `wake_at` (ms since 1970) when the next timer is due."""
+    """The run waits, without a process: `waits` says for what, `wake_at` (ms since 1970) when a timer is due."""
 
     waits: tuple[dict[str, Any], ...]
     wake_at: int | None
@@ -356,10 +356,7 @@ class Drive:
     def _open_timer(self, op: Sleep, path: str, known: Unfinished | None) -> None:
         now = self._world.clock.now()
         wait = known.waits_since if known else None
-        if wait is not None:
-            due = int(wait["due"])
-        else:
-            due = _due(op.due(moment(now), self._key(path)), now)
+        due = int(wait["due"]) if wait is not None else _due(op.due(moment(now), self._key(path)), now)
         if due <= now:
             self._reply(op, path, 1, "wake", Success(None))
             return
@@ -449,7 +446,7 @@ class Drive:
 
     async def _commit(self) -> bool:
         batch, boot = self._batch, self._world.clock.boot()
-        renewing = self._lease_until - boot < millis(self._options.lease) * 2 // 3
+        renewing = self._lease_until - boot <= millis(self._options.lease) * 2 // 3
         if renewing:
             batch.lease_until = boot + millis(self._options.lease)
         if not (batch.entries or batch.withdrawn or batch.refused or batch.status or renewing):
@@ -675,7 +672,7 @@ class Drive:
         await self._commit()
         return Finished(load_outcome(self._call, payload))
 
-    async def block(self, kind: str, message: str) -> None:
+    async def block(self, kind: str, message: str) -> NoReturn:
         """Write down why the run cannot go on, give it up, and say so.
 
         Raises:

@@ -15,7 +15,7 @@ class NotFound(DurableError):
 
 
 class Unusable(DurableError):
-    """What was given cannot be stored or started: a bad id, an effect that is no workflow call, a value without JSON form."""
+    """What was given cannot be stored or started: a bad id, no workflow call, no JSON form."""
 
 
 class Owned(DurableError):
@@ -31,7 +31,7 @@ class Corrupt(DurableError):
 
 
 class Unavailable(DurableError):
-    """The database (or something else around us) cannot be used: locked, read-only, full, gone, newer than this code."""
+    """The database (or what else is around us) cannot be used: locked, read-only, full, gone, too new."""
 
 
 class DiskFull(Unavailable):

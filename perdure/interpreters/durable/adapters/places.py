@@ -142,7 +142,7 @@ def target_of(block: Block) -> Target:
     qualname, module = block.fn.__qualname__, sys.modules.get(block.fn.__module__)
     if "<" in qualname or module is None:
         raise Unusable(
-            f"workflow {qualname!r} is defined inside a function: move it to the top of a module, so that a resume can find it"
+            f"workflow {qualname!r} is defined inside a function: move it to the top of a file, where a resume finds it"
         )
     value: Any = module
     for part in qualname.split("."):
@@ -155,7 +155,7 @@ def target_of(block: Block) -> Target:
     file = getattr(module, "__file__", None)
     if file is None:
         raise Unusable(
-            f"workflow {qualname!r} was typed into a session and is in no file: put it into one, so that a resume can find it"
+            f"workflow {qualname!r} was typed into a session and is in no file: put it into one, where a resume finds it"
         )
     path = Path(file).resolve()
     if module.__name__ == "__main__" or module.__name__.startswith("perdure_file_"):
@@ -174,5 +174,5 @@ def load_recorded(recorded: Target) -> Block:
         return load(recorded)
     except Unusable as error:
         raise Corrupt(
-            f"the run's workflow {recorded.text} cannot be found: {error}. Give another place: --target file.py:workflow"
+            f"the run's workflow {recorded.text} cannot be found: {error}. Say where it is: --target file.py:workflow"
         ) from error

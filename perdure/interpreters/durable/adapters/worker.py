@@ -145,7 +145,7 @@ class Onlooker:
             return opened[0] if opened else decided[-1]
         waits = ", ".join(sorted({gate.name for gate in every if gate.status == "open"})) or "none"
         raise NotFound(
-            f"run {run_id} has no gate{f' {name!r}' if name else ''} to answer; open are: {waits}. See: perdure why {run_id}"
+            f"run {run_id} has no gate{f' {name!r}' if name else ''} to answer; open: {waits}. See: perdure why {run_id}"
         )
 
     def decision(self, gate: Gate, yes: bool, by: str, note: str) -> Any:  # Any: a JSON tree
@@ -307,7 +307,7 @@ class Worker(Onlooker):
         on_change: OnChange = "keep",
         rename: Mapping[str, str] | None = None,
         linger: timedelta = timedelta(0),
-        tell: Tell = lambda entry: None,
+        tell: Tell = lambda _: None,
     ) -> LoopEffects:
         """Begin to drive a run on this loop, unless it is being driven here already.
 
@@ -368,7 +368,7 @@ class Worker(Onlooker):
             if run.status in TERMINAL:
                 return driving.load_outcome(call, run.outcome or "")
             seen = self.view(run)
-            if rest is not None and seen.state != "stale" or seen.state.startswith(("waiting", "retrying")):
+            if (rest is not None and seen.state != "stale") or seen.state.startswith(("waiting", "retrying")):
                 return Waiting(run_id, seen.state, seen.why, seen.unblock)
             self.drive(run, call, handlers)
 
@@ -383,7 +383,7 @@ class Worker(Onlooker):
 
 
 def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
     validator = jsonschema.Draft202012Validator(json.loads(schema))
     errors = sorted(validator.iter_errors(tree), key=lambda error: error.json_path)

@@ -1,0 +1,723 @@
+"""What one drive promises: commits, parking, stopping, changed code, gates, signals, cancellation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+from returns.result import Failure, Result, Success
+from worlds import Lab
+
+from perdure import (
+    Approved,
+    Cancelled,
+    Denied,
+    Do,
+    Expired,
+    Fault,
+    RetriesExhausted,
+    Retry,
+    StepFault,
+    StepTimedOut,
+    approval,
+    child,
+    compensate,
+    fail,
+    for_each,
+    parallel,
+    race,
+    signal,
+    sleep,
+    step,
+    suspend,
+    workflow,
+)
+from perdure.core.asked import Answer, Asked
+from perdure.core.effect import Call, Effect
+from perdure.core.leaves import Step
+from perdure.interpreters.durable.drive import Finished, Options, Parked, Stopped
+from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
+
+YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
+
+
+@step
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@step
+def other(a: int, b: int) -> int:
+    return a * b
+
+
+def perform(asked: Asked) -> Answer:
+    assert isinstance(asked.op, Step)
+    value = asked.op.task.fn(*asked.op.args, **asked.op.kwargs)
+    return value if isinstance(value, Result) else Success(value)
+
+
+def lab(effect: Effect[Any, Any], **options: Any) -> Lab:
+    assert isinstance(effect, Call)
+    return Lab(effect, options.pop("perform", perform), **options)
+
+
+def recoded(before: Lab, effect: Effect[Any, Any]) -> Lab:
+    """The same database under other code."""
+    assert isinstance(effect, Call)
+    after = lab(effect)
+    after.store, after.clock, after.worker, after.boundaries = (
+        before.store,
+        before.clock,
+        before.worker,
+        before.boundaries,
+    )
+    return after
+
+
+def kinds(of: Lab) -> list[tuple[str, str, int]]:
+    return [(entry.kind, entry.path, entry.attempt) for entry in of.entries]
+
+
+def status(of: Lab) -> str:
+    return of.store.rows[of.run_id].status
+
+
+# -- commits ---------------------------------------------------------------------------------------------------------
+
+
+@workflow
+def chain(steps: int) -> Do[int]:
+    total = 0
+    for n in range(steps):
+        total = yield from add(total, n)
+    return total
+
+
+def test_a_chain_of_n_steps_is_n_plus_one_commits_after_the_start() -> None:
+    run = lab(chain(50))
+    run.start()
+    assert run.store.commits == 51
+
+
+def test_what_ends_together_and_what_opens_together_is_one_commit() -> None:
+    @workflow
+    def wide() -> Do[int]:
+        return len((yield from parallel(*[add(n, n) for n in range(1000)])))
+
+    run = lab(wide())
+    assert run.start() == Finished(Success(1000))
+    assert run.store.commits <= 3
+
+
+@attrs.frozen
+class Box:
+    items: tuple[float, ...]
+
+
+@step
+def pack() -> Box:
+    return Box((1, 2))
+
+
+@workflow
+def look() -> Do[str]:
+    return repr((yield from pack()).items)
+
+
+def test_the_program_sees_what_was_recorded_and_not_what_the_step_returned() -> None:
+    assert lab(look()).start() == Finished(Success("(1.0, 2.0)"))
+
+
+# -- parking and stopping ------------------------------------------------------------------------------------------------
+
+
+@workflow
+def gated() -> Do[bool]:
+    yield from add(1, 1)
+    return (yield from suspend("ok", prompt="Go?"))
+
+
+def test_a_run_that_waits_for_a_person_parks_and_goes_on_when_answered() -> None:
+    run = lab(gated())
+
+    assert isinstance(run.start(), Parked)
+    row = run.store.rows["run"]
+    assert (row.status, row.owner) == ("parked", None)
+    assert json.loads(row.reason or "")["waits"] == [
+        {"path": "gated/ok", "name": "ok", "kind": "approval", "due": None}
+    ]
+
+    run.store.answer("run", "ok", "true")
+    assert run.resume() == Finished(Success(True))
+    assert [path for path, _, _ in run.executed] == ["gated/add"]
+
+
+def test_a_suspended_branch_does_not_stop_its_siblings() -> None:
+    @workflow
+    def mixed() -> Do[int]:
+        _, total = yield from parallel(suspend("ok"), chain(5))
+        return total
+
+    run = lab(mixed())
+
+    assert isinstance(run.start(), Parked)
+    assert len(run.executed) == 5
+
+
+def test_a_near_timer_is_waited_for_and_a_far_one_parks() -> None:
+    @workflow
+    def naps() -> Do[int]:
+        yield from sleep(timedelta(seconds=20))
+        yield from sleep(timedelta(hours=1))
+        return 1
+
+    run = lab(naps())
+    began = run.clock.now()
+
+    rest = run.start(Options(linger=timedelta(seconds=30)))
+
+    assert isinstance(rest, Parked)
+    assert rest.wake_at == began + 20_000 + 3_600_000
+    run.clock.advance(3_600_000)
+    assert run.resume() == Finished(Success(1))
+
+
+def test_resuming_before_a_timer_is_due_parks_again_without_writing_entries() -> None:
+    @workflow
+    def nap() -> Do[None]:
+        yield from sleep(timedelta(days=1))
+
+    run = lab(nap())
+    run.start()
+    before = list(run.entries)
+
+    assert isinstance(run.resume(), Parked)
+    assert run.entries == before
+
+
+def test_stopping_starts_nothing_new_records_what_ends_and_releases_the_run() -> None:
+    run = lab(chain(10), stop_after=3)
+
+    assert run.start() == Stopped("SIGTERM")
+
+    assert status(run) == "ready"
+    assert len(run.executed) == 3
+    run.stop_after = None
+    assert run.resume() == Finished(Success(45))
+    assert len(run.executed) == 10
+
+
+def test_an_attempt_that_outlives_the_grace_is_cut_off_and_made_again() -> None:
+    run = lab(chain(3), seconds={"add": 60.0}, stop_after=1)
+
+    assert run.start() == Stopped("SIGTERM")
+    assert [entry.kind for entry in run.entries] == ["begin"]
+
+    run.stop_after = None
+    run.resume()
+    assert [(path, number) for path, number, _ in run.executed][:2] == [("chain/add", 1), ("chain/add", 2)]
+
+
+# -- owners ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_live_owner_is_not_taken_over() -> None:
+    run = lab(gated())
+    run.start()
+    row = run.store.rows["run"]
+    run.store.rows["run"] = attrs.evolve(
+        row, status="running", owner="worker-2", lease_until=run.clock.boot() + 1000, lease_epoch="boot"
+    )
+    with pytest.raises(Owned, match="driven by worker worker-2"):
+        run.resume()
+
+
+def test_a_frozen_owner_is_taken_over_after_its_lease_and_then_fenced_out() -> None:
+    """The world of the one that thaws still holds the old claim: nothing that it writes is taken."""
+    run = lab(chain(3))
+    fenced: list[str] = []
+
+    def freeze(asked: Asked) -> Answer:
+        if len(run.executed) == 2 and not fenced:
+            fenced.append("frozen")
+            run.clock.advance(31_000)  # past the lease
+            thief = recoded(run, run.call)
+            thief.worker = 10
+            assert thief.resume() == Finished(Success(3))
+        return perform(asked)
+
+    run.perform = freeze
+
+    with pytest.raises(Fenced):
+        run.start()
+    assert status(run) == "succeeded"
+    assert {entry.fence for entry in run.entries} == {1, 2}
+
+
+def test_a_lease_is_renewed_by_the_drive_itself() -> None:
+    run = lab(chain(2), seconds={"add": 120.0})
+
+    run.start()
+
+    assert (run.store.rows["run"].lease_until or 0) > run.clock.boot()
+
+
+def test_there_is_no_run_of_that_name() -> None:
+    with pytest.raises(NotFound, match="no run 'run'"):
+        lab(chain(1)).resume()
+
+
+# -- changed code -----------------------------------------------------------------------------------------------------
+
+
+@workflow(name="flow")
+def first_version() -> Do[int]:
+    one = yield from add(1, 1)
+    two = yield from other(one, 2)
+    yield from suspend("ok")
+    return two
+
+
+@workflow(name="flow")
+def renamed() -> Do[int]:
+    one = yield from step(name="plus")(add.task.fn)(1, 1)  # type: ignore[attr-defined]
+    two = yield from other(one, 2)
+    yield from suspend("ok")
+    return two
+
+
+@workflow(name="flow")
+def swapped() -> Do[int]:
+    one = yield from other(1, 1)
+    two = yield from add(one, 2)
+    yield from suspend("ok")
+    return two
+
+
+@workflow(name="flow")
+def removed() -> Do[int]:
+    one = yield from add(1, 1)
+    yield from suspend("ok")
+    return one
+
+
+@workflow(name="flow")
+def inserted_before() -> Do[int]:
+    yield from step(name="new")(add.task.fn)(0, 0)  # type: ignore[attr-defined]
+    one = yield from add(1, 1)
+    two = yield from other(one, 2)
+    yield from suspend("ok")
+    return two
+
+
+@workflow(name="flow")
+def inserted_after() -> Do[int]:
+    one = yield from add(1, 1)
+    two = yield from other(one, 2)
+    yield from suspend("ok")
+    return two + (yield from add(10, 10))
+
+
+@workflow(name="flow")
+def wrapped() -> Do[int]:
+    _, two = yield from parallel(add(1, 1), other(2, 2))
+    yield from suspend("ok")
+    return two
+
+
+@workflow(name="flow")
+def another_input() -> Do[int]:
+    one = yield from add(1, 5)
+    two = yield from other(one, 2)
+    yield from suspend("ok")
+    return two
+
+
+@step(name="add")
+def add_text(a: int, b: int) -> str:
+    return str(a + b)
+
+
+@workflow(name="flow")
+def another_type() -> Do[str]:
+    return (yield from add_text(1, 1))
+
+
+@workflow(name="flow")
+def ended_early() -> Do[int]:
+    return (yield from add(1, 1))
+
+
+def parked() -> Lab:
+    run = lab(first_version())
+    assert isinstance(run.start(), Parked)
+    return run
+
+
+@pytest.mark.parametrize("code", [swapped, removed, inserted_before, wrapped, another_type, ended_early])
+def test_code_that_asks_otherwise_is_refused_and_nothing_is_executed_or_written(code: Any) -> None:
+    before = parked()
+    rows, entries, executed = dict(before.store.rows), list(before.entries), list(before.executed)
+
+    with pytest.raises(Drifted, match="Nothing was executed and nothing was written"):
+        recoded(before, code()).resume()
+
+    assert (before.store.rows, before.entries, before.executed) == (rows, entries, executed)
+
+
+def test_a_rename_is_recognised_and_mended_by_the_command_that_the_refusal_names() -> None:
+    before = parked()
+    after = recoded(before, renamed())
+
+    with pytest.raises(Drifted) as refused:
+        after.resume()
+
+    assert "This looks like a rename: same kind, same output type, same place." in str(refused.value)
+    assert "perdure resume run --rename add=plus" in str(refused.value)
+    before.store.answer("run", "ok", "true")
+    assert after.resume(Options(rename={"add": "plus"})) == Finished(Success(4))
+    assert after.executed == []
+
+
+def test_a_renamed_step_keeps_its_name_on_later_resumes() -> None:
+    before = parked()
+    after = recoded(before, renamed())
+    assert isinstance(after.resume(Options(rename={"add": "plus"})), Parked)
+
+    before.store.answer("run", "ok", "true")
+    assert after.resume() == Finished(Success(4))
+
+
+def test_a_renamed_step_that_was_cut_off_keeps_its_idempotency_key() -> None:
+    run = lab(first_version(), seconds={"add": 60.0}, stop_after=1)
+    run.start()
+
+    after = recoded(run, renamed())
+    after.resume(Options(rename={"add": "plus"}))
+
+    assert run.executed[0][2] == after.executed[0][2]
+
+
+def test_a_rename_of_nothing_is_refused() -> None:
+    with pytest.raises(Drifted, match="nothing in run run is called zzz"):
+        parked().resume(Options(rename={"zzz": "add"}))
+
+
+def test_new_steps_behind_what_was_recorded_are_free() -> None:
+    before = parked()
+    before.store.answer("run", "ok", "true")
+    assert recoded(before, inserted_after()).resume() == Finished(Success(24))
+
+
+def test_an_edited_input_keeps_the_recorded_outcome_and_says_so_once() -> None:
+    before = parked()
+    after = recoded(before, another_input())
+
+    after.resume()
+    after.resume()
+
+    notes = [entry for entry in after.entries if entry.kind == "note"]
+    assert [json.loads(note.payload)["changed"] for note in notes] == ["flow/add"]
+    assert after.executed == []
+
+
+def test_an_edited_input_can_be_executed_again_with_all_that_follows() -> None:
+    before = parked()
+    after = recoded(before, another_input())
+
+    after.resume(Options(on_change="rerun"))
+    after.store.answer("run", "ok", "true")
+
+    assert after.resume() == Finished(Success(12))
+    assert [(path, number) for path, number, _ in after.executed] == [("flow/add", 2), ("flow/other", 2)]
+
+
+def test_an_edited_input_can_be_refused() -> None:
+    with pytest.raises(Drifted, match="--on-change keep"):
+        recoded(parked(), another_input()).resume(Options(on_change="refuse"))
+
+
+def test_a_changed_record_is_corrupt_and_never_taken_for_undone() -> None:
+    run = parked()
+    entries = run.store.journals["run"]
+    entries[1] = entries[1]._replace(payload='{"ok":7}')
+
+    with pytest.raises(Corrupt):
+        run.resume()
+    assert len(run.executed) == 2
+
+
+# -- failures, retries, limits ---------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Busy(Fault):
+    by: str
+
+
+@step(retry=Retry(attempts=3, wait=timedelta(hours=1), jitter=0))
+def call() -> Result[int, Busy]:
+    return Failure(Busy("them"))
+
+
+@workflow
+def calls() -> Do[int, Busy | StepFault]:
+    return (yield from call())
+
+
+def test_a_retry_waits_durably_and_a_resume_does_not_restart_the_wait() -> None:
+    run = lab(calls())
+    began = run.clock.now()
+    rest = run.start()
+    assert isinstance(rest, Parked)
+    assert rest.waits[0]["kind"] == "retry"
+
+    run.clock.advance(1_800_000)
+    rest = run.resume()
+
+    assert isinstance(rest, Parked)
+    assert rest.wake_at is not None
+    assert rest.wake_at - began < 3_600_100
+    assert len(run.executed) == 1
+
+
+def test_a_declared_failure_stays_what_it_is_after_the_last_attempt() -> None:
+    assert lab(calls()).to_the_end({}) == Finished(Failure(Busy("them")))
+
+
+def test_what_a_step_raises_is_counted_when_the_retries_are_used_up() -> None:
+    def broken(asked: Asked) -> Answer:
+        fault = StepFault("call", "OSError", "no route")
+        fault.__cause__ = OSError("no route")
+        return Failure(fault)
+
+    run = lab(calls(), perform=broken)
+
+    assert run.to_the_end({}) == Finished(Failure(RetriesExhausted("call", "OSError", "no route", 3)))
+    assert [entry.kind for entry in run.entries] == ["begin", "wait", "begin", "wait", "begin", "note", "end"]
+    assert "OSError: no route" in json.loads(run.entries[1].payload)["trace"]
+
+
+def test_an_attempt_that_takes_longer_than_its_timeout_fails() -> None:
+    @step(timeout=timedelta(seconds=5))
+    def slow() -> int:
+        return 1
+
+    @workflow
+    def hurried() -> Do[int]:
+        return (yield from slow())
+
+    rest = lab(hurried(), seconds={"slow": 60.0}).start()
+
+    assert isinstance(rest, Finished)
+    assert isinstance(rest.outcome.failure(), StepTimedOut)
+
+
+def test_a_value_that_cannot_be_recorded_blocks_the_run_and_the_next_worker_tries_again() -> None:
+    @step
+    def lies() -> int:
+        return "text"  # type: ignore[return-value]
+
+    @workflow
+    def trusting() -> Do[int]:
+        return (yield from lies())
+
+    run = lab(trusting())
+    with pytest.raises(Blocked, match="run run is blocked"):
+        run.start()
+
+    assert status(run) == "blocked"
+    run.perform = lambda asked: Success(5)
+    assert run.resume() == Finished(Success(5))
+    assert [number for _, number, _ in run.executed] == [1, 2]
+
+
+def test_a_defect_blocks_the_run_and_loses_nothing() -> None:
+    @workflow(name="flow")
+    def buggy() -> Do[int]:
+        one = yield from add(1, 1)
+        raise KeyError(one)
+
+    @workflow(name="flow")
+    def mended() -> Do[int]:
+        return (yield from add(1, 1))
+
+    run = lab(buggy())
+    with pytest.raises(Blocked, match="KeyError"):
+        run.start()
+    assert status(run) == "blocked"
+    with pytest.raises(Blocked):
+        run.resume()
+
+    after = recoded(run, mended())
+    assert after.resume() == Finished(Success(2))
+    assert after.executed == []
+
+
+def test_a_child_run_is_refused_in_words_until_it_exists_on_sql() -> None:
+    @workflow
+    def parent() -> Do[int]:
+        return (yield from child(chain(2)))
+
+    with pytest.raises(Blocked, match="call the workflow directly"):
+        lab(parent()).start()
+
+
+# -- gates and signals -----------------------------------------------------------------------------------------------------
+
+
+@workflow
+def shown(what: str) -> Do[bool]:
+    return isinstance((yield from approval("go", show=what)), Approved)
+
+
+def test_an_approval_of_one_thing_never_approves_another() -> None:
+    before = lab(shown("A"))
+    before.start()
+    before.store.answer("run", "go", YES)
+
+    after = recoded(before, shown("B"))
+    rest = after.resume()
+
+    assert isinstance(rest, Parked)
+    assert [(gate.number, gate.status) for gate in after.store.gate_rows.values()] == [(1, "withdrawn"), (2, "open")]
+    after.store.answer("run", "go", YES)
+    assert after.resume() == Finished(Success(True))
+
+
+def test_a_gate_that_nobody_answers_in_time_fails_with_expired() -> None:
+    @workflow
+    def impatient() -> Do[bool, Expired]:
+        return (yield from suspend("ok", expires=timedelta(days=2)))
+
+    run = lab(impatient())
+    assert run.to_the_end({}) == Finished(Failure(Expired("ok", timedelta(days=2))))
+    assert [gate.status for gate in run.store.gate_rows.values()] == ["expired"]
+
+
+@workflow
+def hears() -> Do[list[int]]:
+    return [(yield from signal("news", int)), (yield from signal("news", int))]
+
+
+def test_signals_are_consumed_once_in_the_order_in_which_they_came() -> None:
+    run = lab(hears())
+    run.store.send("run", "news", "1")
+    assert isinstance(run.start(), Parked)
+    run.store.send("run", "news", "2")
+    run.store.send("run", "news", "3")
+
+    assert run.resume() == Finished(Success([1, 2]))
+    assert [row.consumed is not None for row in run.store.inbox] == [True, True, False]
+
+
+def test_a_signal_that_does_not_fit_is_set_aside_and_does_not_wake_the_run() -> None:
+    run = lab(hears())
+    run.store.send("run", "news", '"text"')
+    assert isinstance(run.start(), Parked)
+
+    assert run.store.inbox[0].refused is not None
+    run.store.send("run", "news", "1")
+    run.store.send("run", "news", "2")
+    assert run.resume() == Finished(Success([1, 2]))
+
+
+def test_the_gate_of_a_lost_race_is_withdrawn() -> None:
+    @workflow
+    def either() -> Do[object]:
+        return (yield from race(suspend("ok"), sleep(timedelta(hours=1)).map(lambda _: "late")))
+
+    run = lab(either())
+    assert run.to_the_end({}) == Finished(Success("late"))
+    assert [gate.status for gate in run.store.gate_rows.values()] == ["withdrawn"]
+
+
+# -- cancellation ------------------------------------------------------------------------------------------------------------
+
+
+@workflow
+def trip() -> Do[bool]:
+    yield from compensate(add(1, 1), lambda n: other(n, 0))
+    yield from compensate(add(2, 2), lambda n: other(n, 0))
+    return (yield from suspend("ok"))
+
+
+def test_cancelling_a_parked_run_takes_back_what_it_did() -> None:
+    run = lab(trip())
+    run.start()
+    run.store.cancel("run", "changed my mind")
+
+    assert run.resume() == Finished(Failure(Cancelled("changed my mind")))
+
+    assert status(run) == "cancelled"
+    assert [path for path, _, _ in run.executed][2:] == ["undo/other", "undo#2/other"]
+
+
+def test_a_crash_in_the_middle_of_a_cancellation_goes_on_with_it() -> None:
+    for point in range(1, 60):
+        run = lab(trip())
+        run.start()
+        run.store.cancel("run", "enough")
+        run.boundaries.count, run.boundaries.crash_at = 0, point
+
+        assert run.to_the_end({"ok": "true"}) == Finished(Failure(Cancelled("enough")))
+        ends = [entry.path for entry in run.entries if entry.kind == "end" and "undo" in entry.path]
+        assert ends == ["undo/other", "undo#2/other"]
+
+
+def test_what_could_not_be_taken_back_is_noted() -> None:
+    @workflow
+    def stuck() -> Do[int]:
+        yield from compensate(add(1, 1), lambda n: fail(Fault("no refund")))
+        yield from fail(Fault("failed"))
+        return 1
+
+    run = lab(stuck())
+    run.start()
+
+    assert json.loads(run.entries[-1].payload) == {"not_undone": [{"path": "undo", "error": "no refund"}]}
+
+
+def test_a_rollback_that_has_to_wait_is_not_cancelled_by_the_cancel_that_began_it() -> None:
+    @workflow
+    def slow_refund() -> Do[bool]:
+        yield from compensate(add(1, 1), lambda n: sleep(timedelta(days=1)))
+        return (yield from suspend("ok"))
+
+    run = lab(slow_refund())
+    run.start()
+    run.store.cancel("run", "enough")
+
+    assert isinstance(run.resume(), Parked)
+    run.clock.advance(86_400_000)
+    assert run.resume() == Finished(Failure(Cancelled("enough")))
+
+
+def test_for_each_resumes_in_the_middle() -> None:
+    @workflow
+    def many() -> Do[int]:
+        return sum((yield from for_each(range(20), lambda n: add(n, n), key=str, limit=4)))
+
+    run = lab(many(), stop_after=7)
+    run.start()
+    run.stop_after = None
+
+    assert run.resume() == Finished(Success(380))
+    assert len({path for path, _, _ in run.executed}) == 20
+    assert len(run.executed) <= 20 + 4
+
+
+def seen(answers: Mapping[str, str]) -> object:
+    rest = lab(shown("A")).to_the_end(answers)
+    assert isinstance(rest, Finished)
+    return rest.outcome
+
+
+def test_a_denial_is_a_decision_and_no_failure() -> None:
+    assert seen({"go": '{"_type":"Denied","by":"bo","note":"","at":null}'}) == Success(False)
+    assert Denied(by="bo") != Approved(by="bo")
