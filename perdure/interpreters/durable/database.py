@@ -11,7 +11,7 @@ import secrets
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -213,6 +213,10 @@ def _create(path: Path) -> None:
             raw.execute("PRAGMA journal_mode=WAL")
             raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
             _upgrade(raw)
+            # Closing does this too, and keeps it to itself when it fails: then the name would stand for an empty file.
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if _size(Path(f"{temporary}-wal")):
+            raise Unavailable(f"{path} cannot be made: what was written did not reach the file")
         with contextlib.suppress(FileExistsError):
             _publish(temporary, path)
 
@@ -260,7 +264,7 @@ def _upgrade(raw: sqlite3.Connection, before: Callable[[], None] = lambda: None)
 
 
 @contextlib.contextmanager
-def _private(path: Path) -> Iterator[Path]:
+def _private(path: Path) -> Generator[Path, None, None]:
     """A new empty file beside `path`, readable by its owner only, gone afterwards."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))

@@ -13,7 +13,7 @@ import functools
 import queue
 import random
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -72,7 +72,7 @@ class SqliteStore:
         self._fast = journal.database.durability == "fast"
 
     @contextlib.contextmanager
-    def driving(self) -> Iterator[None]:
+    def driving(self) -> Generator[None, None, None]:
         """Around each drive: counts them, and lets each see the writes of others for itself."""
         token = _seen.set(_Seen())
         self._drives += 1

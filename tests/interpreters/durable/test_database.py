@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,6 +165,29 @@ def test_a_kill_while_it_is_made_leaves_nothing_or_all_of_it(tmp_path: Path) -> 
             assert journal.database_id()
 
     assert 0 < there < times  # some kills came after it had its name, and others before
+
+
+def test_a_database_whose_content_did_not_reach_the_file_gets_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, readers = database._connect, list[sqlite3.Connection]()
+
+    def with_a_reader(path: Path, mode: Any = "rw") -> sqlite3.Connection:
+        connected = connect(path, mode)
+        if not readers:
+            connected.execute("PRAGMA journal_mode=WAL")
+            connected.execute("PRAGMA busy_timeout=0")
+            readers.append(connect(path, mode))
+            readers[0].execute("BEGIN")
+            readers[0].execute("SELECT * FROM sqlite_master").fetchall()  # holds the log where it is
+        return connected
+
+    monkeypatch.setattr(database, "_connect", with_a_reader)
+    with pytest.raises(Unavailable, match="did not reach the file"):
+        open_database(tmp_path / "perdure.db")
+    readers[0].close()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- refusing --------------------------------------------------------------------------------------------------------
