@@ -33,6 +33,9 @@ from perdure.interpreters.durable.ports import (
 T = TypeVar("T")
 
 
+DEFAULT = Options()
+
+
 class Crash(BaseException):
     """The process died here. Not an Exception: nothing in a program may catch it."""
 
@@ -317,7 +320,7 @@ class Lab:
     def _effects(self) -> VirtualEffects:
         return VirtualEffects(self.clock, self._do, self.boundaries, self.seconds, self.stop_after)
 
-    def start(self, options: Options = Options()) -> Rest:
+    def start(self, options: Options = DEFAULT) -> Rest:
         world = self._world()
         mine = Run(
             run_id=self.run_id,
@@ -338,11 +341,11 @@ class Lab:
             return self.resume(options)
         return now(begin(world, run, self.call, options, "memory").run(self._effects(), _quiet))
 
-    def resume(self, options: Options = Options()) -> Rest:
+    def resume(self, options: Options = DEFAULT) -> Rest:
         drive = now(take_over(self._world(), self.run_id, self.call, options))
         return drive if isinstance(drive, Finished) else now(drive.run(self._effects(), _quiet))
 
-    def to_the_end(self, answers: Mapping[str, str], options: Options = Options(), *, crashes: bool = True) -> Rest:
+    def to_the_end(self, answers: Mapping[str, str], options: Options = DEFAULT, *, crashes: bool = True) -> Rest:
         """Start or resume, answering whatever waits, until the run has ended."""
         rest: Rest | None = None
         for _ in range(1000):

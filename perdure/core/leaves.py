@@ -77,15 +77,24 @@ def _channel(fn: Callable[..., Any]) -> tuple[Any, tuple[Any, ...]]:
     if origin is Result:
         return args[0], members(args[1])
     parts = members(hint)
-    code = getattr(fn, "__code__", None)
-    if code is not None and "inner_exceptions" in code.co_freevars:  # made by @safe: the annotation does not tell
-        cells = dict(zip(code.co_freevars, fn.__closure__ or (), strict=True))
-        return hint, cells["inner_exceptions"].cell_contents
+    caught = _caught(fn)
+    if caught is not None:
+        return hint, caught
     if any(typing.get_origin(part) is Success for part in parts):
         values = [typing.get_args(p)[0] for p in parts if typing.get_origin(p) is Success]
         errors = [e for p in parts if typing.get_origin(p) is Failure for e in members(typing.get_args(p)[0])]
         return typing.Union[tuple(values)], tuple(errors)  # noqa: UP007  # built at run time
     return hint, ()
+
+
+def _caught(fn: Any) -> tuple[Any, ...] | None:  # Any: whatever a decorator left behind
+    """The exceptions that `@safe` and `@future_safe` turn into failures; the annotation of what they made tells not."""
+    names = fn.__code__.co_freevars if hasattr(fn, "__code__") else ()
+    cells = dict(zip(names, getattr(fn, "__closure__", None) or (), strict=True))
+    if "inner_exceptions" in cells:
+        caught: tuple[Any, ...] = cells["inner_exceptions"].cell_contents
+        return caught
+    return _caught(cells["factory"].cell_contents) if "factory" in cells else None
 
 
 @functools.cache

@@ -442,6 +442,7 @@ class Drive:
         seen = decode_outcome(op, payload)
         entry = self._record(kind, path, attempt, op, payload)
         self._machine.reply(path, seen)
+        self._close_cancelled()  # at once: what else arrived in this turn may be for a branch that is closed now
         return entry
 
     async def _commit(self) -> bool:

@@ -133,7 +133,7 @@ def test_the_program_sees_what_was_recorded_and_not_what_the_step_returned() -> 
     assert lab(look()).start() == Finished(Success("(1.0, 2.0)"))
 
 
-# -- parking and stopping ------------------------------------------------------------------------------------------------
+# -- parking and stopping --------------------------------------------------------------------------------------------
 
 
 @workflow
@@ -272,7 +272,7 @@ def test_there_is_no_run_of_that_name() -> None:
         lab(chain(1)).resume()
 
 
-# -- changed code -----------------------------------------------------------------------------------------------------
+# -- changed code ----------------------------------------------------------------------------------------------------
 
 
 @workflow(name="flow")
@@ -452,7 +452,7 @@ def test_a_changed_record_is_corrupt_and_never_taken_for_undone() -> None:
     assert len(run.executed) == 2
 
 
-# -- failures, retries, limits ---------------------------------------------------------------------------------------------
+# -- failures, retries, limits ---------------------------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -568,7 +568,7 @@ def test_a_child_run_is_refused_in_words_until_it_exists_on_sql() -> None:
         lab(parent()).start()
 
 
-# -- gates and signals -----------------------------------------------------------------------------------------------------
+# -- gates and signals -----------------------------------------------------------------------------------------------
 
 
 @workflow
@@ -637,7 +637,7 @@ def test_the_gate_of_a_lost_race_is_withdrawn() -> None:
     assert [gate.status for gate in run.store.gate_rows.values()] == ["withdrawn"]
 
 
-# -- cancellation ------------------------------------------------------------------------------------------------------------
+# -- cancellation ----------------------------------------------------------------------------------------------------
 
 
 @workflow

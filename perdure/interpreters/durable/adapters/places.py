@@ -154,9 +154,7 @@ def target_of(block: Block) -> Target:
         )
     file = getattr(module, "__file__", None)
     if file is None:
-        raise Unusable(
-            f"workflow {qualname!r} was typed into a session and is in no file: put it into one, where a resume finds it"
-        )
+        raise Unusable(f"workflow {qualname!r} was typed into a session: put it into a file, where a resume finds it")
     path = Path(file).resolve()
     if module.__name__ == "__main__" or module.__name__.startswith("perdure_file_"):
         return Target(f"{path}:{qualname}", str(path.parent))

@@ -145,7 +145,7 @@ class Onlooker:
             return opened[0] if opened else decided[-1]
         waits = ", ".join(sorted({gate.name for gate in every if gate.status == "open"})) or "none"
         raise NotFound(
-            f"run {run_id} has no gate{f' {name!r}' if name else ''} to answer; open: {waits}. See: perdure why {run_id}"
+            f"run {run_id} has no gate{f' {name!r}' if name else ''}; open are: {waits}. See: perdure why {run_id}"
         )
 
     def decision(self, gate: Gate, yes: bool, by: str, note: str) -> Any:  # Any: a JSON tree
