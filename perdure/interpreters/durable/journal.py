@@ -66,13 +66,15 @@ class Journal(Transactions):
     def claim(self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str) -> Claim | None:
         """Take a run if its fence is still `seen` and its last entry `last`; None where somebody was faster."""
         given = {"run_id": run_id, "owner": owner, "seen": seen, "last": last}
-        claim = Claim(run_id, seen + 1, owner)
+        claim, ours = Claim(run_id, seen + 1, owner), False
 
         def take() -> Claim | None:
-            taken = self._say(statements.CLAIM, {**given, "lease_until": lease_until, "epoch": epoch})
-            return claim if taken.rowcount == 1 else None
+            nonlocal ours
+            ours = self._say(statements.CLAIM, {**given, "lease_until": lease_until, "epoch": epoch}).rowcount == 1
+            return claim if ours else None
 
-        return self._transact(take, lambda: claim if self._holds(claim) else None)
+        # That this worker has it is not enough: another drive of its may have been faster.
+        return self._transact(take, lambda: claim if ours and self._holds(claim) else None)
 
     def commit(self, batch: Batch) -> bool:
         """Write a batch. False only for a park that did not park; all else of the batch is written.

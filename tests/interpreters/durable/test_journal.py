@@ -403,6 +403,16 @@ def test_a_lost_answer_to_a_claim_a_start_or_a_message_is_found(journal: Journal
     assert len(journal.signals(RUN.run_id)) == 1
 
 
+def test_a_lost_answer_never_gives_two_drives_of_one_worker_the_same_claim(journal: Journal, run: Run) -> None:
+    first = claim(journal, OTHER, seen=1)
+    fails(journal, "COMMIT", done=True)
+
+    with pytest.raises(Unavailable):
+        claim(journal, OTHER, seen=1)
+
+    assert first is not None
+
+
 def test_a_message_that_was_not_sent_is_not_taken_for_an_equal_one(journal: Journal) -> None:
     journal.send(RUN.run_id, "mail", "1", idem=None, now=3)
     fails(journal, "COMMIT", done=False)
