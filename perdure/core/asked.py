@@ -6,7 +6,6 @@ made an outcome here, once, so that every interpreter and every agent draws the 
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -16,7 +15,7 @@ from returns.io import IOResult
 from returns.result import Failure, Result, Success
 
 from perdure.core.effect import Op, Outcome
-from perdure.core.faults import RetriesExhausted, StepFault, StepTimedOut
+from perdure.core.faults import RetriesExhausted, StepFault, StepTimedOut, is_declared
 
 Answer: TypeAlias = Outcome[Any, Any]  # the leaf knows the types; a table of handlers cannot
 
@@ -69,7 +68,7 @@ def settle(op: Op[Any, Any], value: object) -> Answer:
 
 def blame(op: Op[Any, Any], error: Exception) -> Answer:
     """What code raised: itself where the leaf declares it, else a `StepFault` with the error as its cause."""
-    if isinstance(error, StepFault) or type(error) in {typing.get_origin(t) or t for t in op.errors}:
+    if isinstance(error, StepFault) or is_declared(error, op.errors):
         return Failure(error)
     fault = StepFault(op.name, type(error).__name__, str(error))
     fault.__cause__ = error

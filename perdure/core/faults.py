@@ -6,7 +6,8 @@ stops the run; nothing catches it, and the run goes on once the code is mended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Generic
 
@@ -127,6 +128,20 @@ class Raised(Fault):
 
 class Defect(RuntimeError):
     """A bug in workflow code. Never caught by fallback, lash, attempt or a saga."""
+
+
+def is_declared(error: object, errors: Iterable[object]) -> bool:
+    """Whether a failure is of a declared class or of one below it. `Exception` declares only itself.
+
+    Whoever declares `Exception` (as `@safe` does) says nothing of what may come, so there is no type to record it by.
+    """
+    for declared in errors:
+        cls = typing.get_origin(declared) or declared
+        if type(error) is cls or (
+            isinstance(cls, type) and cls not in (Exception, BaseException) and isinstance(error, cls)
+        ):
+            return True
+    return False
 
 
 #: The faults that any step may fail with, by the name under which they are recorded.

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 import attrs
 from returns.result import Failure, Success
 
-from perdure.core import codec
+from perdure.core import codec, outcomes
 from perdure.core.asked import Answer, Asked, Attempt, given_up, too_late
 from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Op, Outcome
@@ -50,8 +50,6 @@ from perdure.interpreters.durable.replay import (
     OnChange,
     Replayed,
     Unfinished,
-    decode_outcome,
-    encode_outcome,
     once_interrupted,
     performed,
     replay,
@@ -157,10 +155,7 @@ def outcome_types(call: Call[Any, Any]) -> tuple[Any, tuple[Any, ...]]:
 
 def load_outcome(call: Call[Any, Any], payload: str) -> Outcome[Any, Any]:
     """A run's recorded end."""
-    output, errors = outcome_types(call)
-    ok = payload.startswith('{"ok":')
-    outcome: Success[Any] | Failure[Any] = codec.load_outcome(ok, payload[6 if ok else 7 : -1], output, errors)
-    return outcome
+    return outcomes.load(payload, *outcome_types(call))
 
 
 async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Options) -> Drive | Finished:
@@ -251,9 +246,10 @@ class Drive:
         self._database_id = database_id
         self._seq = history.last.seq if history.last else 0
         self._previous = history.last.digest if history.last else genesis(self.run_id)
-        self._lease_until = lease_until
+        self._lease, self._lease_until = millis(options.lease), lease_until
         self._batch = Batch(claim)
         self._starting: list[Asked] = []
+        self._digests: dict[str, tuple[str, str]] = {}
         self._running: dict[str, Running] = {}
         self._waiting: dict[str, Waiting] = {}
         self._timers: list[tuple[int, int, str]] = []
@@ -427,29 +423,36 @@ class Drive:
 
     def _record(self, kind: Kind, path: str, attempt: int, op: Op[Any, Any] | None = None, payload: str = "") -> Entry:
         self._seq += 1
-        shape, asked = (shape_of(op), input_of(op)) if op is not None else ("", "")
+        shape, asked = self._asked(op, path) if op is not None else ("", "")
         at = self._world.clock.now()
         entry = chained(self._previous, self._seq, kind, path, attempt, self._claim.fence, at, shape, asked, payload)
         self._previous = entry.digest
         self._batch.entries.append(entry)
         return entry
 
+    def _asked(self, op: Op[Any, Any], path: str) -> tuple[str, str]:
+        """Shape and input of an open request, as first recorded: a step may change what it is given."""
+        if path not in self._digests:
+            self._digests[path] = shape_of(op), input_of(op)
+        return self._digests[path]
+
     def _reply(self, op: Op[Any, Any], path: str, attempt: int, kind: Kind, outcome: Answer) -> Entry:
         """Record an outcome and go on with what a replay would see of it."""
-        return self._consume(op, path, attempt, kind, encode_outcome(op, outcome))
+        return self._consume(op, path, attempt, kind, outcomes.dump(outcome, op.output, op.errors))
 
     def _consume(self, op: Op[Any, Any], path: str, attempt: int, kind: Kind, payload: str) -> Entry:
-        seen = decode_outcome(op, payload)
+        seen = outcomes.load(payload, op.output, op.errors)
         entry = self._record(kind, path, attempt, op, payload)
+        del self._digests[path]
         self._machine.reply(path, seen)
         self._close_cancelled()  # at once: what else arrived in this turn may be for a branch that is closed now
         return entry
 
     async def _commit(self) -> bool:
         batch, boot = self._batch, self._world.clock.boot()
-        renewing = self._lease_until - boot <= millis(self._options.lease) * 2 // 3
+        renewing = self._lease_until - boot <= self._lease * 2 // 3
         if renewing:
-            batch.lease_until = boot + millis(self._options.lease)
+            batch.lease_until = boot + self._lease
         if not (batch.entries or batch.withdrawn or batch.refused or batch.status or renewing):
             return True
         self._batch = Batch(self._claim)
@@ -491,7 +494,7 @@ class Drive:
     def _until(self) -> int:
         """When the next turn is due at the latest, in milliseconds since boot."""
         boot = self._world.clock.boot()
-        until = min(self._next_poll, self._lease_until - millis(self._options.lease) * 2 // 3)
+        until = min(self._next_poll, self._lease_until - self._lease * 2 // 3)
         if self._timers:
             until = min(until, boot + max(0, self._timers[0][0] - self._world.clock.now()))
         for running in self._running.values():
@@ -589,7 +592,7 @@ class Drive:
             waiting = self._waiting[path]
             payload = f'{{"ok":{message.payload}}}'
             try:
-                decode_outcome(waiting.op, payload)
+                outcomes.load(payload, waiting.op.output, waiting.op.errors)
             except CodecError as refused:
                 self._batch.refused.append((message.name, message.number, str(refused)))
                 continue
@@ -602,6 +605,7 @@ class Drive:
 
     def _close_cancelled(self) -> None:
         for path in self._machine.cancelled:
+            self._digests.pop(path, None)
             if self._running.pop(path, None) is not None:
                 self._effects.cancel(path)
             waiting = self._waiting.pop(path, None)
@@ -660,9 +664,7 @@ class Drive:
         return Stopped(stop.why)
 
     async def _finish(self, outcome: Outcome[Any, Any]) -> Finished:
-        output, errors = outcome_types(self._call)
-        text = codec.dump_outcome(outcome, output, errors)
-        payload = f'{{"ok":{text}}}' if isinstance(outcome, Success) else f'{{"err":{text}}}'
+        payload = outcomes.dump(outcome, *outcome_types(self._call))
         if self._machine.not_undone:
             left = [{"path": path, "error": str(error)} for path, error in self._machine.not_undone]
             self._record("note", "", 0, payload=json.dumps({"not_undone": left}))

@@ -11,10 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import attrs
-from returns.result import Failure, Success
 
-from perdure.core import codec
-from perdure.core.asked import Answer
+from perdure.core import codec, outcomes
 from perdure.core.effect import Op
 from perdure.core.faults import Defect
 from perdure.core.identity import input_of, shape_of
@@ -162,32 +160,6 @@ def _read(entry: Entry) -> Mapping[str, Any]:
     return tree
 
 
-# -- outcomes --------------------------------------------------------------------------------------------------------
-
-
-def encode_outcome(op: Op[Any, Any], outcome: Answer) -> str:
-    """How an outcome is recorded.
-
-    Raises:
-        CodecError: It cannot be.
-    """
-    text = codec.dump_outcome(outcome, op.output, op.errors)
-    return f'{{"ok":{text}}}' if isinstance(outcome, Success) else f'{{"err":{text}}}'
-
-
-def decode_outcome(op: Op[Any, Any], payload: str) -> Answer:
-    """What the program sees, live and on every replay.
-
-    Raises:
-        CodecError: It does not fit the types that the leaf declares.
-    """
-    ok = payload.startswith('{"ok":')
-    if not ok and not payload.startswith('{"err":'):
-        raise codec.CodecError("$", "neither ok nor err")
-    answer: Success[Any] | Failure[Any] = codec.load_outcome(ok, payload[6 if ok else 7 : -1], op.output, op.errors)
-    return answer
-
-
 # -- the walk --------------------------------------------------------------------------------------------------------
 
 
@@ -249,7 +221,7 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
                     break
                 walk.changed[entry.path] = asked
         try:
-            outcome = decode_outcome(request.op, entry.payload)
+            outcome = outcomes.load(entry.payload, request.op.output, request.op.errors)
         except codec.CodecError as error:
             raise Corrupt(
                 f"run {run_id}: the recorded outcome of {entry.path} (entry {entry.seq}) cannot be read: {error}. "
