@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from returns.result import Failure, Success
 
 from perdure.core.asked import given_up, too_late
@@ -25,6 +26,9 @@ from perdure.interpreters.handlers import Answer, Asked, Attempt, Handlers, find
 
 A = TypeVar("A")
 E = TypeVar("E")
+
+Send: TypeAlias = MemoryObjectSendStream[tuple[str, Answer | Defect]]
+Receive: TypeAlias = MemoryObjectReceiveStream[tuple[str, Answer | Defect]]
 
 _RUN_ID = "memory"
 
@@ -42,13 +46,15 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
     """
     table: Handlers = {Step: steps(in_thread), **_world(handlers, answers), **handlers}
     machine = Machine(effect)
+    send, receive = anyio.create_memory_object_stream[tuple[str, Answer | Defect]](math.inf)
     try:
-        async with anyio.create_task_group() as group:
-            try:
-                defect = await _drive(machine, table, group)
-            except Defect as found:
-                defect = found  # raised outside of the group, which would wrap it
-            group.cancel_scope.cancel()
+        with send, receive:  # around the group: a task may end while it is being cancelled
+            async with anyio.create_task_group() as group:
+                try:
+                    defect = await _drive(machine, table, group, send, receive)
+                except Defect as found:
+                    defect = found  # raised outside of the group, which would wrap it
+                group.cancel_scope.cancel()
         if defect is not None:
             raise defect
         return machine.result()
@@ -56,10 +62,11 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
         machine.close()
 
 
-async def _drive(machine: Machine[Any, Any], table: Handlers, group: TaskGroup) -> Defect | None:
+async def _drive(
+    machine: Machine[Any, Any], table: Handlers, group: TaskGroup, send: Send, receive: Receive
+) -> Defect | None:
     """Answer requests until the machine has ended; what a branch found to be a defect is returned."""
     scopes: dict[str, anyio.CancelScope] = {}
-    send, receive = anyio.create_memory_object_stream[tuple[str, Answer | Defect]](math.inf)
 
     async def work(request: Request) -> None:
         with anyio.CancelScope() as scopes[request.key]:
@@ -69,24 +76,23 @@ async def _drive(machine: Machine[Any, Any], table: Handlers, group: TaskGroup) 
                 answer = defect
             send.send_nowait((request.key, answer))
 
-    with send, receive:
-        while machine.outcome is None:
-            fresh = machine.fresh()
-            if len(machine.pending) == 1 and fresh:  # nothing else is in flight: no task needed
-                machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table))
-                continue
-            for request in fresh:
-                group.start_soon(work, request)
-            key, answer = await receive.receive()
-            scopes.pop(key, None)
-            if isinstance(answer, Defect):
-                return answer
-            if key in machine.pending:
-                machine.reply(key, answer)
-            while machine.cancelled:
-                if scope := scopes.pop(machine.cancelled.pop(), None):
-                    scope.cancel()
-        return None
+    while machine.outcome is None:
+        fresh = machine.fresh()
+        if len(machine.pending) == 1 and fresh:  # nothing else is in flight: no task needed
+            machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table))
+            continue
+        for request in fresh:
+            group.start_soon(work, request)
+        key, answer = await receive.receive()
+        scopes.pop(key, None)
+        if isinstance(answer, Defect):
+            return answer
+        if key in machine.pending:
+            machine.reply(key, answer)
+        while machine.cancelled:
+            if scope := scopes.pop(machine.cancelled.pop(), None):
+                scope.cancel()
+    return None
 
 
 async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
