@@ -106,10 +106,17 @@ def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
 
 @attrs.frozen(eq=False)
 class Parameters:
-    """How the arguments of a function are written: by name, each by its annotation."""
+    """How the arguments of a function are written: by name, each by its annotation.
+
+    Attributes:
+        hints: The annotation of every parameter, as a collection where it takes many.
+        signature: Of the function.
+        positional: The names, where all can be given by position alone.
+    """
 
     hints: Mapping[str, Any]
     signature: inspect.Signature
+    positional: tuple[str, ...] | None
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """A JSON object of all arguments, defaults included, so that a spelled-out default is the same input.
@@ -118,12 +125,10 @@ class Parameters:
             CodecError: An argument does not fit its annotation; the path names it.
             TypeError: The arguments do not fit the signature.
         """
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
         tree: dict[str, Any] = {}
-        for name, value in bound.arguments.items():
+        for name, value in self._bound(args, kwargs).items():
             try:
-                tree[name] = codec.to_json(value, self.hint(name))
+                tree[name] = codec.to_json(value, self.hints[name])
             except codec.CodecError as error:
                 raise codec.CodecError(f"$.{name}{error.path[1:]}", error.reason) from error
         return tree
@@ -143,7 +148,7 @@ class Parameters:
         values: dict[str, Any] = {}
         for name, value in tree.items():
             try:
-                values[name] = codec.from_json(value, self.hint(name))
+                values[name] = codec.from_json(value, self.hints[name])
             except codec.CodecError as error:
                 raise codec.CodecError(f"$.{name}{error.path[1:]}", error.reason) from error
         missing = [
@@ -156,24 +161,37 @@ class Parameters:
         bound = inspect.BoundArguments(self.signature, values)
         return bound.args, bound.kwargs
 
-    def hint(self, name: str) -> Any:
-        """The annotation of a parameter, as a collection where it takes many."""
-        hint = self.hints.get(name, Any)
-        match self.signature.parameters[name].kind:
-            case inspect.Parameter.VAR_POSITIONAL:
-                return tuple[hint, ...]  # type: ignore[valid-type]  # built at run time
-            case inspect.Parameter.VAR_KEYWORD:
-                return dict[str, hint]  # type: ignore[valid-type]  # built at run time
-            case _:
-                return hint
+    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.positional is not None and len(args) == len(self.positional) and not kwargs:
+            return dict(zip(self.positional, args, strict=True))  # what inspect says too, at ten times the cost
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
 
 
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @functools.cache
 def _parameters(fn: Callable[..., Any]) -> Parameters:
-    return Parameters(_hints(fn), inspect.signature(fn))
+    hints, signature = _hints(fn), inspect.signature(fn)
+    parameters = signature.parameters
+    return Parameters(
+        {name: _collected(parameter.kind, hints.get(name, Any)) for name, parameter in parameters.items()},
+        signature,
+        tuple(parameters) if all(p.kind in _POSITIONAL for p in parameters.values()) else None,
+    )
+
+
+def _collected(kind: Any, hint: Any) -> Any:  # Any: inspect's enumeration of kinds has no public name
+    match kind:
+        case inspect.Parameter.VAR_POSITIONAL:
+            return tuple[hint, ...]
+        case inspect.Parameter.VAR_KEYWORD:
+            return dict[str, hint]
+        case _:
+            return hint
 
 
 def parameters_of(fn: Callable[..., Any]) -> Parameters:

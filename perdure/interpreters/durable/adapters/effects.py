@@ -105,6 +105,8 @@ class LoopEffects:
     async def next(self, until: int | None) -> Sequence[Event]:
         """All events, waiting for one until then."""
         if not self._inbox:
+            await asyncio.sleep(0)  # what does not wait itself has ended after one turn of the loop
+        if not self._inbox:
             self._waiter = self._loop.create_future()
             seconds = None if until is None else max(0, until - self._clock.boot()) / 1000
             timer = None if seconds is None else self._loop.call_later(seconds, self._wake)
