@@ -48,7 +48,7 @@ All of `import perdure`. The docstrings say more; `tests/house/test_public_names
 def test_the_page_of_public_names_is_what_the_package_offers() -> None:
     expected = page()
 
-    assert PAGE.read_text() == expected, f"write this into {PAGE.name}, if the change is meant:\n\n{expected}"
+    assert PAGE.read_text() == expected, f"if the change is meant: python {Path(__file__).relative_to(ROOT)}"
 
 
 @pytest.mark.parametrize("name", perdure.__all__)
@@ -85,3 +85,7 @@ print(*[name for name in {HEAVY!r} if name in sys.modules])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == []
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,80 @@
+"""examples/ship.py: the same description in memory and on SQLite, approved and denied."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from returns.result import Failure, Success
+
+import perdure
+from perdure import Approved, Denied, Waiting, run_in_memory
+from perdure.interpreters.durable.adapters import places
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "ship.py"
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The example as the module that a run will find again; its agents think fast and leave a witness."""
+    monkeypatch.setenv("SHIP_SECONDS", "0")
+    monkeypatch.setenv("SHIP_LEDGER", str(tmp_path / "ledger"))
+    block = places.load(places.Target(f"{EXAMPLE}:ship", str(EXAMPLE.parent)))
+    return sys.modules[block.fn.__module__]
+
+
+def executed(tmp_path: Path) -> Counter[str]:
+    """How often each step was begun, by the witness."""
+    lines = (tmp_path / "ledger").read_text().splitlines()
+    return Counter(line["path"] for line in map(json.loads, lines) if line["event"] == "begin")
+
+
+def test_in_memory_an_approval_ships(example: Any) -> None:
+    outcome = asyncio.run(run_in_memory(example.ship("bees"), answers={"approve-plan": Approved()}))
+
+    assert outcome == Success("report://report/2")
+
+
+def test_in_memory_a_denial_is_the_workflows_own_failure(example: Any) -> None:
+    outcome = asyncio.run(
+        run_in_memory(example.ship("bees"), answers={"approve-plan": Denied(by="ann", note="too risky")})
+    )
+
+    assert outcome == Failure(example.Rejected("ann", "too risky"))
+
+
+def test_on_sqlite_an_approval_ships_in_another_process_s_time(example: Any, tmp_path: Path) -> None:
+    with perdure.open(tmp_path / "runs.db") as store:
+        waiting = store.start(example.ship("bees"), id="r1").result()
+    with perdure.open(tmp_path / "runs.db") as store:
+        store.approve("r1", by="ann")
+        outcome = store.resume("r1").result()
+
+    assert isinstance(waiting, Waiting)
+    assert waiting.unblock == "perdure approve r1 approve-plan"
+    assert outcome == Success("report://report/2")
+    assert executed(tmp_path) == {"ship/research": 1, "ship/plan": 1, "ship/implement": 1, "ship/publish": 1}
+
+
+def test_on_sqlite_a_denial_is_recorded_as_the_workflows_own_failure(example: Any, tmp_path: Path) -> None:
+    with perdure.open(tmp_path / "runs.db") as store:
+        store.start(example.ship("bees"), id="r1").result()
+        store.deny("r1", by="ann", note="too risky")
+        outcome = store.resume("r1").result()
+        state = store.show("r1").state
+    with perdure.open(tmp_path / "runs.db") as store:
+        again = store.handle("r1").result()
+
+    assert outcome == again == Failure(example.Rejected("ann", "too risky"))
+    assert state == "failed"
+    assert executed(tmp_path) == {"ship/research": 1, "ship/plan": 1}
+
+
+def test_what_the_wheel_brings_is_the_example() -> None:
+    assert (ROOT / "perdure" / "cli" / "template" / "ship.py").read_text() == EXAMPLE.read_text()
