@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +36,8 @@ class Finding:
 @command("perdure doctor\nperdure doctor @last")
 @click.argument("run_id", metavar="RUN", required=False, shell_complete=completion.runs)
 def doctor(common: Common, run_id: str | None) -> Exit:
-    """Look for what is wrong here, in the database, and in one run's records."""
-    found, damage = [_python(), _sqlite(sqlite3.sqlite_version_info), _bytecode()], False
+    """Look for what is wrong: here, in the database, in a run."""
+    found, damage = [_python(), _sqlite(), _bytecode()], False
     if not os.path.lexists(common.path):
         found.append(Finding("database", "ok", f"{common.path} does not exist yet; the first run makes it"))
         if run_id is not None:
@@ -77,8 +76,10 @@ def _python() -> Finding:
     return Finding("environment", "ok" if sys.platform in ("linux", "darwin") else "warn", known)
 
 
-def _sqlite(version: tuple[int, ...]) -> Finding:
+def _sqlite() -> Finding:
     """SQLite could lose a commit when one process reset the log while another was writing to it."""
+    from sqlite3 import sqlite_version_info as version
+
     text = ".".join(map(str, version))
     if (3, 7, 0) <= version <= (3, 51, 2) and version not in ((3, 44, 6), (3, 50, 7)):
         more = "a rare race of two processes on the write-ahead log is mended in 3.51.3, 3.50.7 and 3.44.6"
@@ -120,54 +121,58 @@ def db() -> None:
     """See where the database is, and bring it up to date."""
 
 
-def _facts(common: Common) -> dict[str, object]:
-    """What is known of the file without opening it as ours: an old one is not migrated by looking."""
-    path = common.path
-    known: dict[str, object] = {"path": str(path), "exists": path.is_file(), "schema_version": None, "size": None}
-    if path.is_file():
-        known["size"] = path.stat().st_size
-        known["schema_version"] = _schema(path)
-    return known
+@attrs.frozen
+class _File:
+    """What is known of a database without opening it: an old one is not migrated by looking."""
 
+    path: str
+    exists: bool
+    schema_version: int | None
+    known_schema: int
+    size: int | None
 
-def _schema(path: Path) -> int | None:
-    """The number in the file's header (bytes 60 to 63, big-endian)."""
-    head = path.read_bytes()[:64] if path.stat().st_size < 1024 else path.open("rb").read(64)
-    return int.from_bytes(head[60:64]) if head.startswith(b"SQLite format 3\0") else None
+    @classmethod
+    def at(cls, path: Path) -> _File:
+        """Read the file's header, if there is one: bytes 60 to 63 are the schema's number."""
+        from perdure.interpreters.durable.database import SCHEMA
+
+        if not path.is_file():
+            return cls(str(path), False, None, SCHEMA, None)
+        with path.open("rb") as file:
+            head = file.read(64)
+        ours = head.startswith(b"SQLite format 3\0")
+        return cls(str(path), True, int.from_bytes(head[60:64]) if ours else None, SCHEMA, path.stat().st_size)
+
+    @property
+    def tree(self) -> dict[str, object]:
+        return attrs.asdict(self)
 
 
 @command("perdure db path")
 def path(common: Common) -> None:
-    """Print where the database is, or will be."""
-    common.tell("db", _facts(common), str(common.path), [] if not common.json else ["perdure db status"])
+    """Print where the database is, or will be: one line, for scripts."""
+    common.tell("db", _File.at(common.path).tree, str(common.path), ["perdure db status"] if common.json else [])
 
 
 @command("perdure db status")
-def status(common: Common) -> Exit:
+def status(common: Common) -> None:
     """Say which schema the database has, and which this perdure knows."""
-    from perdure.interpreters.durable.database import SCHEMA
-
-    known = _facts(common)
-    if not known["exists"]:
-        text = f"{known['path']} does not exist yet; the first run makes it"
-    else:
-        text = (
-            f"{known['path']}: schema {known['schema_version']}, this perdure knows {SCHEMA}, {known['size']:,} bytes"
-        )
-    behind = known["schema_version"] is not None and int(str(known["schema_version"])) < SCHEMA
-    next = "perdure db upgrade" if behind else "perdure doctor"
-    common.tell("db", {**known, "known_schema": SCHEMA}, text, [next])
-    return Exit.DONE
+    file = _File.at(common.path)
+    text = f"{file.path}: schema {file.schema_version} (known: {file.known_schema}), {file.size or 0:,} bytes"
+    if not file.exists:
+        text = f"{file.path} does not exist yet; the first run makes it"
+    behind = file.schema_version is not None and file.schema_version < file.known_schema
+    common.tell("db", file.tree, text, ["perdure db upgrade" if behind else "perdure doctor"])
 
 
 @command("perdure db upgrade")
 def upgrade(common: Common) -> None:
     """Make the database, or migrate it after a copy beside it."""
-    from perdure.interpreters.durable.database import SCHEMA, open_database
+    from perdure.interpreters.durable.database import open_database
 
     open_database(common.path).close()
-    known = {**_facts(common), "known_schema": SCHEMA}
-    common.tell("db", known, f"{known['path']} has schema {known['schema_version']}", ["perdure ps"])
+    file = _File.at(common.path)
+    common.tell("db", file.tree, f"{file.path} has schema {file.schema_version}", ["perdure ps"])
 
 
 for _each in (path, status, upgrade):

@@ -81,7 +81,7 @@ def problem(error: Exception) -> Problem:
         )
     if isinstance(error, errors.DurableError):
         exit, kind = _place(type(error))
-        return Problem(exit, kind, str(error), notes or _USUAL.get(exit, ()))
+        return Problem(exit, kind, str(error), notes or _USUAL.get(kind, ()))
     missing = isinstance(error, ModuleNotFoundError) and _EXTRAS.get((error.name or "").partition(".")[0])
     if missing:
         install = f"pip install 'perdure[{missing}]'"
@@ -99,6 +99,11 @@ def _place(kind: type[errors.DurableError]) -> tuple[Exit, str]:
 
 
 #: What helps where the error itself says nothing.
-_USUAL = {Exit.CORRUPT: ("perdure doctor",), Exit.ENVIRONMENT: ("perdure doctor",)}
+_USUAL = {
+    "not-found": ("perdure ps",),
+    "conflict": ("perdure ps",),
+    "corrupt": ("perdure doctor",),
+    "unavailable": ("perdure doctor",),
+}
 #: Modules that only an extra brings.
 _EXTRAS = {"litellm": "models", "psycopg": "postgres", "temporalio": "temporal", "restate": "restate", "mcp": "mcp"}

@@ -48,9 +48,10 @@ class Perdure(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Parse, call, and exit: 0 or what the command answers; what is raised is told first."""
         given = list(sys.argv[1:] if args is None else args)
-        extra.pop("standalone_mode", None)
+        shared = common.Common()
+        extra |= {"standalone_mode": False, "obj": shared}
         try:
-            code = super().main(given, prog_name or "perdure", standalone_mode=False, **extra)
+            code = super().main(given, prog_name or "perdure", **extra)
         except (click.Abort, KeyboardInterrupt):
             printing.err("stopped")
             code = Exit.INTERRUPTED
@@ -58,25 +59,26 @@ class Perdure(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             code = Exit.FAILED
         except Exception as error:
-            code = _tell(error, "--json" in given)
+            shared.json = shared.json or "--json" in given  # parsing may have stopped before it
+            code = _tell(error, shared)
         sys.exit(int(code or 0))
 
 
-def _tell(error: Exception, json: bool) -> Exit:
+def _tell(error: Exception, shared: common.Common) -> Exit:
     if os.environ.get("PERDURE_DEBUG") == "1":
         traceback.print_exception(error)
     found = problem(error)
-    if json:
-        fields = {"error": found.kind, "message": found.message, "exit": int(found.exit)}
-        printing.document("error", fields, found.next)
+    if shared.json:
+        shared.tell("error", {"error": found.kind, "message": found.message, "exit": int(found.exit)}, "", found.next)
         return found.exit
     printing.err(f"error: {printing.visible(found.message)}")
     if found.next:
-        printing.err(f"next: {printing.line(found.next[0], 1000)}")
+        printing.err(f"next: {printing.line(shared.command(found.next[0]), 1000)}")
     return found.exit
 
 
 @click.command(
+    "perdure",
     cls=Perdure,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
@@ -88,7 +90,6 @@ def _tell(error: Exception, json: bool) -> Exit:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Durable workflows: run them, stop them, answer them, and see why they wait."""
-    context.ensure_object(common.Common)
     if context.invoked_subcommand is None:
         raise click.UsageError("say what to do", context)
 

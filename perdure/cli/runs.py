@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -135,22 +135,21 @@ def cancel(common: Common, run_id: str, reason: str, no_wait: bool, threads: int
     common.require()
 
     async def undo(worker: Worker) -> Exit:
+        import asyncio
+
         found = worker.resolve(run_id)
         row = await worker.store.ask_cancel(found, reason, worker.clock.now())
         if no_wait and row.status not in TERMINAL:
             _report(common, worker, row)
             return Exit.DONE
-        deadline = asyncio.get_running_loop().time() + _PATIENCE
-        while row.status not in TERMINAL:
-            if not worker.held(row):
-                code = await _drive(common, worker, row, None)
-                return Exit.DONE if code is Exit.CANCELLED else code
-            if asyncio.get_running_loop().time() > deadline:
+        deadline = time.monotonic() + _PATIENCE
+        while row.status not in TERMINAL and worker.held(row):
+            if time.monotonic() > deadline:
                 raise Owned(f"run {found} is asked to cancel, and its worker {row.owner} is still at it")
             await asyncio.sleep(_LOOK)
             row = worker.row(found)
-        code = _ended(common, worker, row)
-        return Exit.DONE if code is Exit.CANCELLED else Exit.CONFLICT
+        code = await _drive(common, worker, row, None)
+        return {Exit.CANCELLED: Exit.DONE, Exit.DONE: Exit.CONFLICT}.get(code, code)
 
     return _work(common, undo, threads, lease)
 
@@ -169,6 +168,8 @@ def _work(
     common: Common, what: Callable[[Worker], Any], threads: int, lease: float, fast: bool = False
 ) -> Exit:  # Any: a coroutine
     """Be a worker while something is done."""
+    import asyncio
+
     from perdure.interpreters.durable.adapters.worker import Worker
 
     async def work() -> Exit:
@@ -203,6 +204,8 @@ async def _drive(
     Args:
         program: Its call, or another place where its workflow is now; None for the recorded one.
     """
+    import asyncio
+
     from perdure.api import default_handlers
     from perdure.cli.progress import following
 
@@ -241,11 +244,11 @@ async def _drive(
     except Blocked:
         pass  # the row says so, and why
     except DurableError as error:
-        error.add_note(common.command(f"perdure why {row.run_id}"))
+        error.add_note(f"perdure why {row.run_id}")
         raise
     row = worker.row(row.run_id)
     if stopped and row.status not in TERMINAL:
-        _report(common, worker, row)
+        _report(common, worker, row, f"perdure resume {row.run_id}")
         return Exit.INTERRUPTED if stopped[0] is signal.SIGINT else Exit.TERMINATED
     return _ended(common, worker, row)
 
@@ -258,13 +261,11 @@ def _ended(common: Common, worker: Worker, row: Run) -> Exit:
     return _ENDS.get(row.status, Exit.FAILED if row.status == "blocked" else Exit.SUSPENDED)
 
 
-def _report(common: Common, worker: Worker, row: Run) -> None:
+def _report(common: Common, worker: Worker, row: Run, next: str | None = None) -> None:
     """Tell how a run stands: the value on stdout, all else on stderr; or one document."""
     seen = worker.view(row)
     outcome = codec.loads(row.outcome, Any) if row.outcome else {}
-    next = seen.unblock or f"perdure show {row.run_id}"
-    if seen.state == "stale" and row.cancel is None:
-        next = f"perdure resume {row.run_id}"
+    next = next or seen.unblock or f"perdure show {row.run_id}"
     if common.json:
         fields = {
             "run_id": row.run_id,

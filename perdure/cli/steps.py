@@ -198,9 +198,10 @@ def failure(tree: Any) -> str:  # Any: a recorded failure
     if not isinstance(tree, dict) or "type" not in tree:
         return json.dumps(tree, ensure_ascii=False)
     value = tree.get("value")
-    if isinstance(value, dict):
-        return f"{tree['type']}: " + ", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in value.items())
-    return f"{tree['type']}: {json.dumps(value, ensure_ascii=False)}"
+    if not isinstance(value, dict):
+        return f"{tree['type']}: {json.dumps(value, ensure_ascii=False)}"
+    fields = ", ".join(f"{name}={json.dumps(field, ensure_ascii=False)}" for name, field in value.items())
+    return f"{tree['type']}: {fields}" if fields else str(tree["type"])
 
 
 # -- events ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -45,9 +46,9 @@ def live(run: Run, fold: Fold) -> Iterator[Callable[[Entry], None]]:
         with lock:
             return Group(drawing(f"{run.workflow}  {run.run_id}", fold, skipped, int(time.time() * 1000)))
 
-    with Live(
-        get_renderable=drawn, console=Console(file=sys.stderr, highlight=False), refresh_per_second=8, transient=False
-    ):
+    plain = click.get_current_context().color is False
+    console = Console(file=sys.stderr, highlight=False, no_color=plain or None)
+    with Live(get_renderable=drawn, console=console, refresh_per_second=8):
         yield tell
 
 

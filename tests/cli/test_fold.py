@@ -1,0 +1,127 @@
+"""A journal is folded into the steps that people see, whatever happened to them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+
+from perdure.cli.steps import Fold, checked, event, failure
+from perdure.core import codec
+from perdure.interpreters.durable.chain import chained, genesis
+from perdure.interpreters.durable.errors import Corrupt
+from perdure.interpreters.durable.ports import Entry, Kind, Run
+
+
+def journal(*told: tuple[Kind, str, int, dict[str, Any]]) -> list[Entry]:
+    """Entries, a second apart."""
+    previous, entries = genesis("r1"), []
+    for seq, (kind, path, attempt, payload) in enumerate(told, start=1):
+        text = json.dumps(payload) if payload else ""
+        entries.append(chained(previous, seq, kind, path, attempt, 1, seq * 1000, "", "", text))
+        previous = entries[-1].digest
+    return entries
+
+
+RUN = Run("r1", "flow", "flows:flow", "/", "{}", codec.digest("{}"), 0, status="running")
+BEGUN: tuple[Kind, str, int, dict[str, Any]] = ("begin", "flow/a", 1, {"as": "step -> int"})
+DONE: tuple[Kind, str, int, dict[str, Any]] = ("end", "flow/a", 1, {"ok": 1})
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "held", "state"),
+    [
+        ([BEGUN], "running", True, "running"),
+        ([BEGUN], "running", False, "interrupted"),
+        ([BEGUN], "succeeded", False, "open"),
+        ([BEGUN, DONE], "running", True, "done"),
+        ([BEGUN, ("end", "flow/a", 1, {"err": {"type": "E", "value": {}}})], "running", True, "failed"),
+        ([BEGUN, ("wait", "flow/a", 1, {"retry": 1, "due": 5, "error": "no"})], "parked", False, "retrying"),
+        ([("wait", "flow/a", 1, {"due": 5, "as": "sleep -> None"})], "parked", False, "waiting"),
+        ([BEGUN, DONE, ("void", "", 0, {"from": 2})], "running", True, "open"),
+        ([BEGUN, DONE, ("void", "", 0, {"from": 3})], "running", True, "done"),
+    ],
+)
+def test_a_step_stands_as_its_entries_say(entries: list[Any], status: Any, held: bool, state: str) -> None:
+    steps = Fold(journal(*entries)).rest(attrs.evolve(RUN, status=status), held)
+
+    assert steps["flow/a"].state == state
+
+
+def test_a_renamed_step_keeps_its_key() -> None:
+    fold = Fold(journal(BEGUN, DONE, ("note", "", 0, {"rename": {"a": "b"}}), ("begin", "flow/c", 1, {})))
+
+    renamed = fold.steps["flow/b"].tree("database", "r1")
+    before = Fold(journal(BEGUN, DONE)).steps["flow/a"].tree("database", "r1")
+
+    assert list(fold.steps) == ["flow/b", "flow/c"]
+    assert (renamed["name"], renamed["idempotency_key"]) == ("b", before["idempotency_key"])
+
+
+def test_attempts_keep_what_each_failed_of() -> None:
+    fold = Fold(
+        journal(
+            BEGUN,
+            ("wait", "flow/a", 1, {"retry": 1, "due": 5, "error": "no route", "trace": "Traceback"}),
+            ("begin", "flow/a", 2, {"as": "step -> int"}),
+            ("begin", "flow/a", 3, {"as": "step -> int"}),
+            ("note", "flow/a", 3, {"trace": "Traceback 3"}),
+            ("end", "flow/a", 3, {"err": {"type": "StepFault", "value": {"reason": "bad"}}}),
+        )
+    )
+
+    step = fold.steps["flow/a"]
+
+    assert [(t.number, t.error, t.trace) for t in step.tries] == [
+        (1, "no route", "Traceback"),
+        (2, None, None),
+        (3, 'StepFault: reason="bad"', "Traceback 3"),
+    ]
+    assert (step.attempts, step.state) == (3, "failed")
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (BEGUN, ("started", "")),
+        (("begin", "flow/a", 2, {}), ("started", "attempt 2")),
+        (DONE, ("done", "")),
+        (("wait", "g", 1, {"gate": "g", "as": "signal -> int"}), ("waits", "for the signal g")),
+        (("wait", "g", 1, {"gate": "g", "as": "suspend -> bool"}), ("waits", "for an answer to g")),
+        (("wait", "g", 1, {"due": 0}), ("sleeps", "until 1970-01-01T00:00:00Z")),
+        (("wake", "g", 1, {"ok": None}), ("woke", "")),
+        (("wake", "g", 1, {"ok": True}), ("answered", "true")),
+        (("wake", "g", 1, {"err": {"type": "Expired", "value": {}}}), ("failed", "Expired")),
+        (("void", "", 0, {"from": 3}), ("voided", "what was recorded from entry 3 on no longer counts")),
+        (("note", "", 0, {"cancel": "enough"}), ("cancelling", "enough")),
+        (("note", "", 0, {"rename": {"a": "b"}}), ("renamed", "a to b")),
+        (("note", "a", 1, {"trace": "Traceback\nValueError: no\n"}), ("raised", "ValueError: no")),
+        (("note", "a", 1, {"something": "newer"}), ("noted", "")),
+    ],
+)
+def test_each_entry_is_an_event(entry: Any, told: tuple[str, str]) -> None:
+    assert event(journal(entry)[0]) == told
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"), [(None, "null"), ("no", '"no"'), ({"type": "E", "value": [1]}, "E: [1]"), ({"a": 1}, '{"a": 1}')]
+)
+def test_any_failure_can_be_told(tree: Any, told: str) -> None:
+    assert failure(tree) == told
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        attrs.evolve(RUN, input='{"a":1}'),
+        attrs.evolve(RUN, input="no json"),
+        attrs.evolve(RUN, outcome='{"ok":1}', outcome_digest=codec.digest('{"ok":2}')),
+    ],
+)
+def test_a_row_that_was_changed_is_corrupt(run: Run) -> None:
+    checked(RUN, journal(BEGUN, DONE))
+
+    with pytest.raises(Corrupt):
+        checked(run, journal(BEGUN, DONE))
