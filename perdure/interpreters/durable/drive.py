@@ -6,6 +6,7 @@ asks next; only then does that start. Everything here touches the world through 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import heapq
 import json
@@ -28,7 +29,7 @@ from perdure.core.machine import Machine, Request
 from perdure.core.schema import json_schema
 from perdure.core.workflow import members
 from perdure.interpreters.durable.chain import chained, genesis, verify
-from perdure.interpreters.durable.errors import Blocked, Drifted, NotFound, Owned
+from perdure.interpreters.durable.errors import Blocked, Corrupt, DiskFull, Drifted, NotFound, Owned, Unavailable
 from perdure.interpreters.durable.ports import (
     TERMINAL,
     Batch,
@@ -158,6 +159,21 @@ def load_outcome(call: Call[Any, Any], payload: str) -> Outcome[Any, Any]:
     return outcomes.load(payload, *outcome_types(call))
 
 
+def recorded_end(call: Call[Any, Any], run: Run) -> Outcome[Any, Any]:
+    """The outcome of a run that has ended.
+
+    Raises:
+        Corrupt: Its row was changed after it was written, or does not fit its types.
+    """
+    try:
+        if run.outcome is not None and codec.digest(run.outcome) == run.outcome_digest:
+            return load_outcome(call, run.outcome)
+        why = "it was changed after it was written"
+    except CodecError as error:
+        why = str(error)
+    raise Corrupt(f"the recorded end of run {run.run_id} cannot be read: {why}. Restore a backup; see: perdure doctor")
+
+
 async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Options) -> Drive | Finished:
     """Read a run, walk the program against it, and only then claim it.
 
@@ -173,7 +189,7 @@ async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Op
         if run is None:
             raise NotFound(f"no run {run_id!r} in this database; see `perdure ps`")
         if run.status in TERMINAL:
-            return Finished(load_outcome(call, run.outcome or '{"err":null}'))
+            return Finished(recorded_end(call, run))
         if run.status == "running" and run.owner is not None and holds(world, run):
             raise Owned(
                 f"run {run_id} is driven by worker {run.owner} (fence {run.fence}), which is alive; "
@@ -280,6 +296,11 @@ class Drive:
             await self.block("defect", str(defect))
         except CodecError as refused:
             await self.block("unrecordable", str(refused))
+        except DiskFull as full:
+            self._batch = Batch(self._claim)  # what did not fit is lost with it: those attempts are made again
+            with contextlib.suppress(Unavailable):  # no room even for that: the run is then seen as stale
+                await self._give_up("blocked", {"kind": "disk", "message": str(full)})
+            raise
         finally:
             effects.close()
             self._machine.close()
@@ -297,6 +318,7 @@ class Drive:
                 if parked is not None:
                     return parked
             await self._commit()
+            await self._still_ours()
             self._start()
             await self._turn()
 
@@ -422,8 +444,8 @@ class Drive:
     # -- recording ---------------------------------------------------------------------------------------------------
 
     def _record(self, kind: Kind, path: str, attempt: int, op: Op[Any, Any] | None = None, payload: str = "") -> Entry:
-        self._seq += 1
         shape, asked = self._asked(op, path) if op is not None else ("", "")
+        self._seq += 1
         at = self._world.clock.now()
         entry = chained(self._previous, self._seq, kind, path, attempt, self._claim.fence, at, shape, asked, payload)
         self._previous = entry.digest
@@ -462,6 +484,17 @@ class Drive:
         for entry in batch.entries:
             self._tell(entry)
         return done
+
+    async def _still_ours(self) -> None:
+        """Start nothing after a freeze that outlasted the lease, unless nobody took over meanwhile.
+
+        Raises:
+            Fenced: Somebody did.
+        """
+        boot = self._world.clock.boot()
+        if self._starting and boot >= self._lease_until:
+            await self._world.store.renew(self._claim, boot + millis(self._options.lease))
+            self._lease_until = boot + millis(self._options.lease)
 
     def _start(self) -> None:
         starting, self._starting = self._starting, []

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from perdure.interpreters.durable import reserve
 from perdure.interpreters.durable.database import Busy, Database, explained
-from perdure.interpreters.durable.errors import DurableError, Unavailable, Unusable
+from perdure.interpreters.durable.errors import DiskFull, DurableError, Unavailable, Unusable
 from perdure.interpreters.durable.questions import Questions
 
 T = TypeVar("T")
@@ -119,6 +120,8 @@ class Transactions(Questions):
         why = explained(error, self.path)
         if isinstance(why, Busy):
             raise why from error
+        if isinstance(why, DiskFull):
+            reserve.give_back(self.path)
         try:
             answer = found()
             if answer is not None and self._unsure:

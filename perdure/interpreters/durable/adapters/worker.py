@@ -24,6 +24,7 @@ from perdure.core.effect import Call, Outcome
 from perdure.core.leaves import Approved, Denied, parameters_of
 from perdure.core.workflow import Block
 from perdure.interpreters.durable import drive as driving
+from perdure.interpreters.durable import reserve
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
@@ -243,6 +244,7 @@ class Worker(Onlooker):
         if lease < _SHORTEST_LEASE:
             raise Unusable(f"a lease of {lease} is too short to be renewed in time: at least {_SHORTEST_LEASE}")
         journal = Journal(open_database(path, durability=durability))
+        reserve.keep(path)
         return cls(journal, FlockLiveness(_lock_folder(path)), threads, lease)
 
     # -- runs --------------------------------------------------------------------------------------------------------
@@ -286,6 +288,8 @@ class Worker(Onlooker):
         """
         block = places.load_recorded(target or places.Target(run.target, run.folder))
         try:
+            if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
+                raise ValueError("they were changed after they were written")
             tree = json.loads(run.input)
             args, kwargs = parameters_of(block.fn).decode(tree)
         except (ValueError, TypeError) as error:
@@ -366,7 +370,7 @@ class Worker(Onlooker):
                 return rest.outcome
             run = await self.found(run_id)
             if run.status in TERMINAL:
-                return driving.load_outcome(call, run.outcome or "")
+                return driving.recorded_end(call, run)
             seen = self.view(run)
             if (rest is not None and seen.state != "stale") or seen.state.startswith(("waiting", "retrying")):
                 return Waiting(run_id, seen.state, seen.why, seen.unblock)
