@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from perdure.core import codec
-from perdure.interpreters.durable import statements
+from perdure.interpreters.durable import texts
 from perdure.interpreters.durable.errors import Conflict, Corrupt, Fenced, NotFound, Unusable
 from perdure.interpreters.durable.ports import TERMINAL, Batch, Claim, Gate, Run, SignalRow
 from perdure.interpreters.durable.transactions import Transactions
@@ -58,7 +58,7 @@ class Journal(Transactions):
         def insert() -> Run:
             found = self._started(run)
             if found is None:
-                self._say(statements.START, attrs.asdict(run, recurse=False))
+                self._say(texts.START, attrs.asdict(run, recurse=False))
             return found or run
 
         return self._transact(insert, lambda: self._started(run))
@@ -70,7 +70,7 @@ class Journal(Transactions):
 
         def take() -> Claim | None:
             nonlocal ours
-            ours = self._say(statements.CLAIM, {**given, "lease_until": lease_until, "epoch": epoch}).rowcount == 1
+            ours = self._say(texts.CLAIM, {**given, "lease_until": lease_until, "epoch": epoch}).rowcount == 1
             return claim if ours else None
 
         # That this worker has it is not enough: another drive of its may have been faster.
@@ -97,7 +97,7 @@ class Journal(Transactions):
         """
 
         def move() -> None:
-            if self._say(statements.RENEW, {**_mine(claim), "lease_until": lease_until}).rowcount != 1:
+            if self._say(texts.RENEW, {**_mine(claim), "lease_until": lease_until}).rowcount != 1:
                 raise self._fenced(claim)
 
         self._transact(move)
@@ -107,7 +107,7 @@ class Journal(Transactions):
         gate: dict[str, Any] = {"run_id": run_id, "path": path, "number": number}
 
         def close() -> bool:
-            self._say(statements.EXPIRE, gate)
+            self._say(texts.EXPIRE, gate)
             return bool(expired())
 
         def expired() -> bool | None:
@@ -164,8 +164,8 @@ class Journal(Transactions):
                 raise NotFound(f"run {run_id} has no gate {path!r} with number {number}")
             if _answerable(gate, subject, answer, now):
                 self._refuse_ended(run_id)
-                self._say(statements.ANSWER, {**which, **decision})
-                self._say(statements.WAKE, {"run_id": run_id})
+                self._say(texts.ANSWER, {**which, **decision})
+                self._say(texts.WAKE, {"run_id": run_id})
                 gate = attrs.evolve(gate, status="decided", **decision)
             return gate
 
@@ -192,7 +192,7 @@ class Journal(Transactions):
 
         def send() -> SignalRow:
             queue = {"run_id": run_id, "name": name}
-            for row in self._say(statements.SIGNAL_OF_IDEM, {**queue, "idem": idem}).fetchall():
+            for row in self._say(texts.SIGNAL_OF_IDEM, {**queue, "idem": idem}).fetchall():
                 if row[3] != payload:
                     raise Conflict(
                         f"signal {name!r} was sent to run {run_id} before with the key {idem!r} and another payload: "
@@ -200,17 +200,17 @@ class Journal(Transactions):
                     )
                 return SignalRow(*row)
             self._refuse_ended(run_id)
-            (last,) = self._say(statements.LAST_SIGNAL, queue).fetchone()
+            (last,) = self._say(texts.LAST_SIGNAL, queue).fetchone()
             sent[:] = [SignalRow(run_id, name, last + 1, payload, now, idem)]
-            self._say(statements.SEND, attrs.asdict(sent[0]))
-            self._say(statements.WAKE_FOR_SIGNAL, queue)
+            self._say(texts.SEND, attrs.asdict(sent[0]))
+            self._say(texts.WAKE_FOR_SIGNAL, queue)
             return sent[0]
 
         def arrived() -> SignalRow | None:
             if not sent:
                 return None
             which = {"run_id": run_id, "name": name, "number": sent[0].number}
-            rows = self._say(statements.SIGNAL, which).fetchall()
+            rows = self._say(texts.SIGNAL, which).fetchall()
             return sent[0] if [SignalRow(*row) for row in rows] == sent else None
 
         return self._touch(send, arrived)
@@ -229,7 +229,7 @@ class Journal(Transactions):
                 raise NotFound(f"no run {run_id!r} in this database")
             if run.status != "cancelled":
                 self._refuse_ended(run_id)
-                self._say(statements.CANCEL, {"run_id": run_id, "reason": reason})
+                self._say(texts.CANCEL, {"run_id": run_id, "reason": reason})
             return self._run(run_id) or run
 
         def asked() -> Run | None:
@@ -246,9 +246,9 @@ class Journal(Transactions):
         if entries:
             held = (run_id, claim.fence, claim.owner)
             rows = [(run_id, *entry, *held) for entry in entries]
-            holds = self.database.writer.executemany(statements.RECORD, rows).rowcount == len(rows)
+            holds = self.database.writer.executemany(texts.RECORD, rows).rowcount == len(rows)
         else:
-            holds = self._say(statements.IS_MINE, mine).fetchone() is not None
+            holds = self._say(texts.IS_MINE, mine).fetchone() is not None
         if not holds:
             recorded = self._recorded(batch) if entries or batch.status is not None else None
             if recorded is None:
@@ -256,23 +256,23 @@ class Journal(Transactions):
             return recorded
 
         for path, number, seq in batch.consumed:
-            self._say(statements.CONSUME, {"run_id": run_id, "path": path, "number": number, "seq": seq})
+            self._say(texts.CONSUME, {"run_id": run_id, "path": path, "number": number, "seq": seq})
         for name, number, seq in batch.taken:
-            self._say(statements.TAKE, {"run_id": run_id, "name": name, "number": number, "seq": seq})
+            self._say(texts.TAKE, {"run_id": run_id, "name": name, "number": number, "seq": seq})
         for name, number, why in batch.refused:
-            self._say(statements.REFUSE, {"run_id": run_id, "name": name, "number": number, "why": why})
+            self._say(texts.REFUSE, {"run_id": run_id, "name": name, "number": number, "why": why})
         for path, number in batch.withdrawn:
-            self._say(statements.WITHDRAW, {"run_id": run_id, "path": path, "number": number})
+            self._say(texts.WITHDRAW, {"run_id": run_id, "path": path, "number": number})
         for gate in batch.opened:
-            self._say(statements.OPEN, attrs.asdict(gate))
+            self._say(texts.OPEN, attrs.asdict(gate))
         if batch.lease_until is not None:
-            self._say(statements.RENEW, {**mine, "lease_until": batch.lease_until})
+            self._say(texts.RENEW, {**mine, "lease_until": batch.lease_until})
         if batch.status is None:
             return True
         if batch.status == "parked" and self._arrived(batch):
             return False
         self._say(
-            statements.MOVE if batch.status == "running" else statements.GIVE_UP,
+            texts.MOVE if batch.status == "running" else texts.GIVE_UP,
             {
                 **mine,
                 "status": batch.status,
@@ -288,9 +288,9 @@ class Journal(Transactions):
     def _arrived(self, batch: Batch) -> bool:
         """Whether what the run would park for is there already."""
         run_id = {"run_id": batch.claim.run_id}
-        if self._say(statements.ANSWERED, run_id).fetchone() is not None:
+        if self._say(texts.ANSWERED, run_id).fetchone() is not None:
             return True
-        if any(row[1] in batch.awaits for row in self._say(statements.SENT, run_id)):
+        if any(row[1] in batch.awaits for row in self._say(texts.SENT, run_id)):
             return True
         run = self._run(batch.claim.run_id)
         return run is not None and run.cancel is not None and not batch.heeded
@@ -307,7 +307,7 @@ class Journal(Transactions):
             return None
         if batch.entries:
             last = batch.entries[-1]
-            row = self._say(statements.DIGEST, {"run_id": claim.run_id, "seq": last.seq}).fetchone()
+            row = self._say(texts.DIGEST, {"run_id": claim.run_id, "seq": last.seq}).fetchone()
             if row is None:
                 return None
             if row[0] != last.digest:
@@ -324,10 +324,8 @@ class Journal(Transactions):
     def _says(self, batch: Batch, run: Run) -> bool:
         """Whether all that a batch without entries says is so."""
         this = {"run_id": run.run_id}
-        gates = {
-            (gate.path, gate.number): gate for gate in (Gate(*row) for row in self._say(statements.GATES_OF, this))
-        }
-        inbox = {(row.name, row.number): row for row in (SignalRow(*r) for r in self._say(statements.SIGNALS_OF, this))}
+        gates = {(gate.path, gate.number): gate for gate in (Gate(*row) for row in self._say(texts.GATES_OF, this))}
+        inbox = {(row.name, row.number): row for row in (SignalRow(*r) for r in self._say(texts.SIGNALS_OF, this))}
         if batch.status is None or (batch.status == "parked" and self._holds(batch.claim)):
             moved = batch.lease_until in (None, run.lease_until)
         else:
@@ -343,21 +341,21 @@ class Journal(Transactions):
         )
 
     def _run(self, run_id: str) -> Run | None:
-        row = self._say(statements.RUN, {"run_id": run_id}).fetchone()
+        row = self._say(texts.RUN, {"run_id": run_id}).fetchone()
         return Run(*row) if row is not None else None
 
     def _gate(self, which: dict[str, Any]) -> Gate | None:
-        row = self._say(statements.GATE, which).fetchone()
+        row = self._say(texts.GATE, which).fetchone()
         return Gate(*row) if row is not None else None
 
     def _holds(self, claim: Claim) -> bool:
-        return self._say(statements.IS_MINE, _mine(claim)).fetchone() is not None
+        return self._say(texts.IS_MINE, _mine(claim)).fetchone() is not None
 
     def _started(self, run: Run) -> Run | None:
         """The run that has this run's id or key already, if it is the same."""
         found = self._run(run.run_id)
         if run.key is not None:
-            row = self._say(statements.RUN_OF_KEY, {"key": run.key}).fetchone()
+            row = self._say(texts.RUN_OF_KEY, {"key": run.key}).fetchone()
             keyed = Run(*row) if row is not None else None
             if found is not None and found != keyed:
                 other = f"the key belongs to run {keyed.run_id}" if keyed else f"it was started with key {found.key!r}"

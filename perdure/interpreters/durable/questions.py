@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from perdure.interpreters.durable import statements
+from perdure.interpreters.durable import texts
 from perdure.interpreters.durable.database import Database, explained
 from perdure.interpreters.durable.errors import Corrupt
 from perdure.interpreters.durable.ports import Entry, Gate, Outside, Run, SignalRow, Status
@@ -43,10 +43,10 @@ class Questions:
 
     def database_id(self) -> str:
         """Distinguishes this database in idempotency keys."""
-        return str(self._ask(statements.META_VALUE, key="database_id")[0][0])
+        return str(self._ask(texts.META_VALUE, key="database_id")[0][0])
 
     def find(self, run_id: str) -> Run | None:
-        return next((Run(*row) for row in self._ask(statements.RUN, run_id=run_id)), None)
+        return next((Run(*row) for row in self._ask(texts.RUN, run_id=run_id)), None)
 
     def entries(self, run_id: str) -> list[Entry]:
         """The whole journal of a run, in order."""
@@ -54,25 +54,25 @@ class Questions:
 
     def entries_after(self, run_id: str, seq: int) -> list[Entry]:
         """What was recorded since the entry with this number."""
-        return list(map(Entry._make, self._ask(statements.ENTRIES, run_id=run_id, seq=seq)))
+        return list(map(Entry._make, self._ask(texts.ENTRIES, run_id=run_id, seq=seq)))
 
     def gates(self, run_id: str) -> list[Gate]:
         """All gates of a run, oldest first."""
-        return [Gate(*row) for row in self._ask(statements.GATES_OF, run_id=run_id)]
+        return [Gate(*row) for row in self._ask(texts.GATES_OF, run_id=run_id)]
 
     def open_gates(self, run_id: str | None = None) -> list[Gate]:
         """What waits for somebody, oldest first: of one run, or of all."""
-        gates = (Gate(*row) for row in self._ask(statements.OPEN_GATES))
+        gates = (Gate(*row) for row in self._ask(texts.OPEN_GATES))
         return [gate for gate in gates if run_id is None or gate.run_id == run_id]
 
     def signals(self, run_id: str) -> list[SignalRow]:
         """A run's inbox, by name and then in the order of sending; consumed ones too."""
-        return [SignalRow(*row) for row in self._ask(statements.SIGNALS_OF, run_id=run_id)]
+        return [SignalRow(*row) for row in self._ask(texts.SIGNALS_OF, run_id=run_id)]
 
     def outside(self, run_id: str) -> Outside:
         """What others left for a run, and its owner has not consumed."""
-        gates = [Gate(*row) for row in self._ask(statements.ANSWERED, run_id=run_id)]
-        signals = [SignalRow(*row) for row in self._ask(statements.SENT, run_id=run_id)]
+        gates = [Gate(*row) for row in self._ask(texts.ANSWERED, run_id=run_id)]
+        signals = [SignalRow(*row) for row in self._ask(texts.SENT, run_id=run_id)]
         run = self.find(run_id)
         return Outside(gates, signals, run.cancel if run is not None else None)
 
@@ -85,14 +85,14 @@ class Questions:
             limit: No more than these.
         """
         wanted = None if statuses is None else json.dumps(list(statuses))
-        return [Run(*row) for row in self._ask(statements.NEWEST, statuses=wanted, since=since, limit=limit)]
+        return [Run(*row) for row in self._ask(texts.NEWEST, statuses=wanted, since=since, limit=limit)]
 
     def match(self, prefix: str, *, limit: int = 20) -> list[str]:
         """Ids of runs that begin so; only the one, where it is a whole id."""
         if self.find(prefix) is not None:
             return [prefix]
         # No id holds a character behind "~".
-        rows = self._ask(statements.BEGINNING, first=prefix, last=f"{prefix}~", limit=limit)
+        rows = self._ask(texts.BEGINNING, first=prefix, last=f"{prefix}~", limit=limit)
         return [run_id for (run_id,) in rows]
 
     def last(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What is said to the database: each statement built from the tables, and compiled once to text.
+"""What is said to the database: each statement built from the tables and compiled to text, which `texts` keeps.
 
 The names of parameters are the columns' own; a worker's claim is `mine, my_fence, me`.
 """
@@ -29,7 +29,7 @@ from perdure.interpreters.durable.rows import GATES, JOURNAL, META, RUNS, SIGNAL
 
 
 def _said(statement: ClauseElement, paramstyle: Literal["named", "qmark"] = "named") -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle=paramstyle)))
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle=paramstyle))).replace(" \n", "\n")
 
 
 def _word(text: str) -> ColumnElement[str]:
@@ -213,3 +213,20 @@ CANCEL: Final = _said(
         status=case((RUNS.c.status == _word("parked"), _word("ready")), else_=RUNS.c.status),
     )
 )
+
+
+def texts() -> dict[str, str]:
+    """Every statement by its name, as `texts.py` has it written down."""
+    return {name: value for name, value in globals().items() if name.isupper() and isinstance(value, str)}
+
+
+if __name__ == "__main__":  # python -m perdure.interpreters.durable.statements > perdure/interpreters/durable/texts.py
+    import sys
+
+    sys.stdout.write(
+        '"""What is said to the database, written down from `statements`, so that saying it loads no SQLAlchemy.\n\n'
+        "Made by `python -m perdure.interpreters.durable.statements`; a test holds it to the tables.\n"
+        '"""\n\nfrom __future__ import annotations\n\nfrom typing import Final\n\n'
+    )
+    for _name, _text in texts().items():
+        sys.stdout.write(f'{_name}: Final = """{_text}"""\n')

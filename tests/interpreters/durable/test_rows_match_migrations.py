@@ -59,3 +59,10 @@ def test_the_tables_leave_a_users_own_tables_alone() -> None:
         id: int = Field(primary_key=True)
 
     assert SQLModel.metadata.tables["runs"] is not rows.RUNS
+
+
+def test_what_is_said_to_the_database_is_what_the_tables_say() -> None:
+    from perdure.interpreters.durable import statements, texts
+
+    written = {name: value for name, value in vars(texts).items() if name.isupper()}
+    assert written == statements.texts(), "run: python -m perdure.interpreters.durable.statements > …/durable/texts.py"
