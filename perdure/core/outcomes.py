@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 from returns.result import Success
@@ -53,7 +53,8 @@ def load(text: str, output: Any, errors: tuple[Any, ...]) -> Answer:
         raise CodecError("$", "neither ok nor err")
     failure = text[7:-1]
     named = _named(failure)
-    cls = next((c for c in _below(errors) if _label(c) == named), None) or _moved(named, errors)
+    known = _below(errors) if named else {}
+    cls = known.get(named) or _moved(named, known)
     if cls is None:
         return codec.load_outcome(False, failure, output, errors)
     return codec.load_outcome(False, json.dumps({**json.loads(failure), "type": cls.__name__}), output, (cls,))
@@ -76,23 +77,26 @@ def _label(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _below(errors: tuple[Any, ...]) -> Iterator[type]:
-    """The classes in memory below the declared errors, which `Exception` itself does not open up."""
-    found: set[type] = set()
+def _below(errors: tuple[Any, ...]) -> dict[str, type]:
+    """The classes in memory below the declared errors, which `Exception` itself does not open up, by their names.
+
+    Of one name, the newest: what attrs and dataclasses replace by a class with slots lives until it is collected.
+    """
+    found: dict[type, str] = {}
     todo = [e for e in errors if isinstance(e, type) and issubclass(e, BaseException) and e not in _OPEN]
     while todo:
         for cls in type.__subclasses__(todo.pop()):
             if cls not in found:
-                found.add(cls)
+                found[cls] = _label(cls)
                 todo.append(cls)
-                yield cls
+    return {label: cls for cls, label in found.items()}
 
 
 _OPEN = (Exception, BaseException)
 
 
-def _moved(label: str, errors: tuple[Any, ...]) -> type | None:
+def _moved(label: str, known: Mapping[str, type]) -> type | None:
     """The one class of that name in another module: its file was moved or run as a script."""
     name = label.rpartition(".")[2]
-    fitting = [cls for cls in _below(errors) if label and cls.__name__ == name]
+    fitting = [cls for cls in known.values() if cls.__name__ == name]
     return fitting[0] if len(fitting) == 1 else None

@@ -49,6 +49,18 @@ def test_a_class_whose_module_moved_is_found_by_its_name() -> None:
     assert load(text, int, (Refused,)) == Failure(TooLate("no", 3))
 
 
+@pytest.mark.parametrize("module", [__name__, "elsewhere"])
+def test_a_class_is_not_mistaken_for_the_one_that_it_replaced(module: str) -> None:
+    class Late(Refused):
+        days: int
+
+    slotted = attrs.frozen(Late)  # a second class of this name: it has slots, and the first is still alive
+    text = dump(Failure(slotted("no", 3)), int, (Fault,))
+
+    assert slotted is not Late
+    assert load(text.replace(__name__, module), int, (Fault,)) == Failure(slotted("no", 3))
+
+
 def test_what_is_not_declared_is_refused() -> None:
     with pytest.raises(CodecError):
         dump(Failure(KeyError("x")), int, (Refused,))
