@@ -698,6 +698,7 @@ class Drive:
 
     async def _finish(self, outcome: Outcome[Any, Any]) -> Finished:
         payload = outcomes.dump(outcome, *outcome_types(self._call))
+        finished = Finished(load_outcome(self._call, payload))  # what cannot be read must not be written
         if self._machine.not_undone:
             left = [{"path": path, "error": str(error)} for path, error in self._machine.not_undone]
             self._record("note", "", 0, payload=json.dumps({"not_undone": left}))
@@ -706,7 +707,7 @@ class Drive:
         self._batch.outcome, self._batch.outcome_digest = payload, codec.digest(payload)
         self._batch.finished_at = self._world.clock.now()
         await self._commit()
-        return Finished(load_outcome(self._call, payload))
+        return finished
 
     async def block(self, kind: str, message: str) -> NoReturn:
         """Write down why the run cannot go on, give it up, and say so.
