@@ -16,7 +16,7 @@ from perdure.cli import completion, printing
 from perdure.cli.common import Common, command
 from perdure.cli.exits import Exit
 from perdure.cli.printing import ago, line, pretty, state, table, visible
-from perdure.cli.steps import Fold, Step, checked, event_line, event_tree, failure, when
+from perdure.cli.steps import Fold, Step, checked, event_line, event_tree, failure, outcome_of, when
 from perdure.core.identity import idempotency_key
 from perdure.interpreters.durable.errors import Corrupt, NotFound
 from perdure.interpreters.durable.ports import Entry, Gate, Run, Status
@@ -45,17 +45,12 @@ _STATUSES: Final[dict[State, tuple[Status, ...]]] = {
 _LOOK: Final = 0.1
 
 
-class Duration(click.ParamType[timedelta]):
-    """`90s`, `5m`, `1d12h`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read it, or say how it is written."""
-        try:
-            return value if isinstance(value, timedelta) else printing.duration(value)
-        except (ValueError, OverflowError) as error:
-            self.fail(str(error), param, ctx)
+def _span(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
+    """`90s`, `5m`, `1d12h`, or how that is written."""
+    try:
+        return None if value is None else printing.duration(value)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(str(error), context, parameter) from error
 
 
 # -- ps --------------------------------------------------------------------------------------------------------------
@@ -65,7 +60,7 @@ class Duration(click.ParamType[timedelta]):
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(get_args(State)), help="Only these; may be given often."
 )
-@click.option("--since", type=Duration(), metavar="DURATION", help="Only runs started so recently, e.g. 2h.")
+@click.option("--since", callback=_span, metavar="DURATION", help="Only runs started so recently, e.g. 2h.")
 @click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="No more than these.")
 def ps(common: Common, states: tuple[State, ...], since: timedelta | None, count: int) -> None:
     """List runs, newest first, each with why it stands there."""
@@ -148,7 +143,7 @@ class Record:
 
     def outcome(self, side: str) -> Any:  # Any: a recorded JSON tree
         """What it ended with: `ok` or `err`; None before that, or if that is damaged."""
-        return json.loads(self.run.outcome).get(side) if self.run.outcome and self.damage is None else None
+        return outcome_of(self.run).get(side) if self.damage is None else None
 
     def step(self, text: str) -> Step:
         """A step by its path or its name.
@@ -365,7 +360,7 @@ def why(common: Common, run_id: str) -> Exit:
 @command("perdure logs @last -f\nperdure logs @last --jsonl --since 5m")
 @click.argument("run_id", metavar="RUN", shell_complete=completion.runs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run ends or rests.")
-@click.option("--since", type=Duration(), metavar="DURATION", help="Only what was recorded so recently.")
+@click.option("--since", callback=_span, metavar="DURATION", help="Only what was recorded so recently.")
 @click.option("--step", metavar="STEP", help="Only of this path or name.")
 @click.option("--jsonl", is_flag=True, help="One JSON object a line.")
 def logs(common: Common, run_id: str, follow: bool, since: timedelta | None, step: str | None, jsonl: bool) -> Exit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from perdure.cli import completion, given, printing
 from perdure.cli.common import Common, command
 from perdure.cli.exits import Exit
 from perdure.cli.printing import line
-from perdure.cli.steps import failure, when
+from perdure.cli.steps import failure, outcome_of, when
 from perdure.core import codec
 from perdure.core.effect import Call
 from perdure.interpreters.durable.errors import Blocked, DurableError, Owned
@@ -165,8 +165,8 @@ def _renaming(text: str) -> tuple[str, str]:
 
 
 def _work(
-    common: Common, what: Callable[[Worker], Any], threads: int, lease: float, fast: bool = False
-) -> Exit:  # Any: a coroutine
+    common: Common, what: Callable[[Worker], Coroutine[Any, Any, Exit]], threads: int, lease: float, fast: bool = False
+) -> Exit:
     """Be a worker while something is done."""
     import asyncio
 
@@ -177,7 +177,7 @@ def _work(
             common.path, durability="fast" if fast else "full", threads=threads, lease=timedelta(seconds=lease)
         )
         try:
-            code: Exit = await what(worker)
+            code = await what(worker)
         finally:
             await worker.close()
         if code in (Exit.INTERRUPTED, Exit.TERMINATED):
@@ -264,7 +264,7 @@ def _ended(common: Common, worker: Worker, row: Run) -> Exit:
 def _report(common: Common, worker: Worker, row: Run, next: str | None = None) -> None:
     """Tell how a run stands: the value on stdout, all else on stderr; or one document."""
     seen = worker.view(row)
-    outcome = codec.loads(row.outcome, Any) if row.outcome else {}
+    outcome = outcome_of(row)
     next = next or seen.unblock or f"perdure show {row.run_id}"
     if common.json:
         fields = {

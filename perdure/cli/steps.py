@@ -183,14 +183,27 @@ def checked(run: Run, entries: list[Entry]) -> None:
         Corrupt: Something was changed from outside.
     """
     verify(run.run_id, entries)
-    if run.outcome is not None and codec.digest(run.outcome) != run.outcome_digest:
-        raise Corrupt(f"the outcome of run {run.run_id} was changed after it was written. Restore it from a backup.")
+    outcome_of(run)
     try:
         digest = codec.digest(codec.canonical(json.loads(run.input)))
     except ValueError:
         digest = ""
     if digest != run.input_digest:
         raise Corrupt(f"the input of run {run.run_id} was changed after it was written. Restore it from a backup.")
+
+
+def outcome_of(run: Run) -> dict[str, Any]:
+    """How a run ended, as it is recorded: `ok` or `err`; nothing before that.
+
+    Raises:
+        Corrupt: It was changed from outside.
+    """
+    if run.outcome is None:
+        return {}
+    if codec.digest(run.outcome) != run.outcome_digest:
+        raise Corrupt(f"the outcome of run {run.run_id} was changed after it was written. Restore it from a backup.")
+    found: dict[str, Any] = json.loads(run.outcome)
+    return found
 
 
 def failure(tree: Any) -> str:  # Any: a recorded failure

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 
 import pytest
 from terminal import Terminal
 
-from perdure.cli import care
 from perdure.interpreters.durable.database import SCHEMA
 
 
@@ -76,7 +76,7 @@ def test_a_sqlite_that_could_lose_a_commit_is_told(
 def test_a_python_that_caches_no_bytecode_is_told(
     written: bool, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(care.sys, "dont_write_bytecode", not written)
+    monkeypatch.setattr(sys, "dont_write_bytecode", not written)
 
     assert found(terminal)["bytecode"][0] == ("ok" if written else "warn")
 

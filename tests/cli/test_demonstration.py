@@ -34,7 +34,8 @@ def test_the_demo_kills_resumes_approves_and_tells_what_it_saw(terminal: Termina
 
 
 def test_the_demo_admits_what_it_did_not_see(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.cli.demo._Stage.document", lambda *_: {"steps": []})
+    for part, does in (("kill_in_the_middle", None), ("run", None), ("document", {"steps": []})):
+        monkeypatch.setattr(f"perdure.cli.demo._Stage.{part}", lambda *_, does=does, **__: does)
 
     said = terminal.here("demo", "--yes", "--json")
 

@@ -56,7 +56,7 @@ def test_a_run_is_named_by_any_unique_beginning_or_as_the_last(seen: Terminal) -
     seen.here("run", "flows.py:hello", "-a", "name=bees", "--id", "gated")
     assert seen.here("why", "gated", "--json").document["run_id"] == "gated"
     ambiguous, unknown = seen.here("show", "gat"), seen.here("show", "nope")
-    assert (ambiguous.code, unknown.code) == (2, 2)
+    assert (ambiguous.code, unknown.code, seen.here("cancel", "").code) == (2, 2, 2)
     assert "gated, gated-1" in ambiguous.err
 
 

@@ -178,6 +178,13 @@ def test_a_record_that_was_changed_is_corrupt(terminal: Terminal) -> None:
     assert terminal.here("doctor", "r1").code == 6
 
 
+def test_an_outcome_that_was_changed_is_corrupt(terminal: Terminal) -> None:
+    terminal.here("run", "flows.py:hello", "-a", "name=bees", "--id", "r1")
+    tamper(terminal.database, 'UPDATE runs SET outcome = \'{"ok":"hello wasps"}\'')
+
+    assert (terminal.here("resume", "r1").code, terminal.here("show", "r1").code) == (6, 6)
+
+
 def tamper(database: Path, statement: str) -> None:
     """Change rows that our triggers protect."""
     raw = sqlite3.connect(database)

@@ -55,7 +55,8 @@ def test_steps_are_drawn_under_their_scopes() -> None:
 
 
 def test_only_the_last_steps_of_many_are_drawn() -> None:
-    fold = Fold(journal(*(("begin", f"flow/s{n}", 1, {"as": "step -> int"}) for n in range(100))))
+    told: list[tuple[Kind, str, int, dict[str, object]]] = [("begin", f"flow/s{n}", 1, {}) for n in range(100)]
+    fold = Fold(journal(*told))
 
     lines = drawn(fold, set())
 

@@ -108,7 +108,7 @@ class Onlooker:
             if last is None:
                 raise NotFound(f"there is no run yet in {self.path}; start one: perdure run file.py:workflow")
             return last
-        found = self.journal.match(text)
+        found = self.journal.match(text) if text else []
         if not found:
             raise NotFound(f"no run {text!r} in {self.path}; see: perdure ps")
         if len(found) > 1 and text not in found:

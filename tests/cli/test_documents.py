@@ -1,0 +1,35 @@
+"""Every document that a command prints has a schema in the wheel, and every schema is one."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+from terminal import Terminal, schema
+
+NAMES = sorted(Path(each.name).stem for each in resources.files("perdure.cli").joinpath("schemas").iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_sound_and_closed(name: str) -> None:
+    found = schema(name)
+
+    jsonschema.Draft202012Validator.check_schema(found)
+    assert found["title"] == found["properties"]["schema"]["const"] == f"perdure.{name}/1"
+    assert found["additionalProperties"] is False
+    assert ("next" in found["required"]) == (name != "event")
+
+
+def test_every_document_is_one_of_them(terminal: Terminal) -> None:
+    terminal.here("run", "flows.py:gated", "-a", "name=bees", "--id", "r1")
+    commands = [
+        *(["ps"], ["inbox"], ["doctor"], ["db", "path"], ["completion", "fish"]),
+        *([verb, "r1"] for verb in ("show", "why", "logs", "approve", "resume", "cancel")),
+        *(["show", "r1", "greet"], ["signal", "r2", "paid"], ["nothing"]),
+    ]
+
+    told = {terminal.here(*command, "--json").document["schema"] for command in commands}
+
+    assert told == {f"perdure.{name}/1" for name in NAMES} - {"perdure.event/1", "perdure.demo/1"}
