@@ -32,7 +32,7 @@ from perdure.interpreters.durable.adapters.entropy import SystemEntropy
 from perdure.interpreters.durable.adapters.liveness import FlockLiveness, _boot_id, _held
 from perdure.interpreters.durable.database import Durability, open_database
 from perdure.interpreters.durable.drive import Finished, Options, Rest, Tell
-from perdure.interpreters.durable.errors import Conflict, Corrupt, NotFound, Unusable
+from perdure.interpreters.durable.errors import Conflict, Corrupt, NotFound, Unavailable, Unusable
 from perdure.interpreters.durable.journal import Journal
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Liveness, Run, World
 from perdure.interpreters.durable.replay import OnChange
@@ -245,7 +245,15 @@ class Worker(Onlooker):
             raise Unusable(f"a lease of {lease} is too short to be renewed in time: at least {_SHORTEST_LEASE}")
         journal = Journal(open_database(path, durability=durability))
         reserve.keep(path)
-        return cls(journal, FlockLiveness(_lock_folder(path)), threads, lease)
+        try:
+            liveness = FlockLiveness(_lock_folder(path))
+        except OSError as error:
+            journal.close()
+            raise Unavailable(
+                f"{path.parent} cannot be written to ({error.strerror}): runs can be looked at, "
+                "and nothing can be recorded"
+            ) from error
+        return cls(journal, liveness, threads, lease)
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
