@@ -59,15 +59,14 @@ class _Stage:
             _Unseen: It ended otherwise than it has to.
         """
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=_PATIENCE)
+        said = _to_the_end(process)
         self.common.say(printing.visible(said.rstrip()))
         if process.returncode != expect:
             raise _Unseen(f"perdure {arguments[0]} ended with {process.returncode}, not {expect}")
 
     def document(self, *arguments: str) -> dict[str, Any]:
         """What a command tells programs."""
-        said, _ = self.start(*arguments, "--json", quiet=True).communicate(timeout=_PATIENCE)
-        found: dict[str, Any] = json.loads(said)
+        found: dict[str, Any] = json.loads(_to_the_end(self.start(*arguments, "--json", quiet=True)))
         return found
 
     def kill_in_the_middle(self, path: str, *arguments: str) -> None:
@@ -94,6 +93,21 @@ class _Unseen(Exception):
     """Something was not as the demo promises."""
 
 
+def _to_the_end(process: subprocess.Popen[str]) -> str:
+    """What a process says until it ends; it does not outlive our patience.
+
+    Raises:
+        _Unseen: It did not end.
+    """
+    try:
+        said, _ = process.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired as late:
+        process.kill()
+        process.communicate()
+        raise _Unseen(f"a command did not end in {_PATIENCE:.0f} s") from late
+    return said
+
+
 @command("perdure demo --yes", name="demo")
 @click.option("--yes", is_flag=True, help="Approve without asking.")
 @click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Leave workflow and database there.")
@@ -109,7 +123,7 @@ def demo(common: Common, yes: bool, keep: Path | None) -> Exit:
     try:
         shutil.copyfile(Path(__file__).parent / "template" / "ship.py", folder / "ship.py")
         return _play(common, _Stage(common, folder), yes)
-    except (_Unseen, subprocess.TimeoutExpired) as error:
+    except _Unseen as error:
         return _told(common, False, str(error), {})
     finally:
         if keep is None:

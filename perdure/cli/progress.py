@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from perdure.cli.common import Common
-from perdure.cli.printing import ago
-from perdure.cli.steps import Fold, event_line
+from perdure.cli.printing import ago, line
+from perdure.cli.steps import Fold, checked, event_line
 from perdure.interpreters.durable.ports import Entry, Run
 
 if TYPE_CHECKING:
@@ -25,21 +25,26 @@ def following(common: Common, worker: Worker, run: Run) -> Iterator[Tell]:
 
     Args:
         run: Its row before it is driven; steps that it finished before are told as skipped.
+
+    Raises:
+        Corrupt: What is recorded of it was changed.
     """
     if common.quiet:
         yield _nothing
         return
-    fold = Fold(worker.entries_after(run.run_id, 0))
+    entries = worker.entries_after(run.run_id, 0)
+    checked(run, entries)
+    fold = Fold(entries)
     if sys.stderr.isatty():
         from perdure.cli.tree import live
 
         with live(run, fold) as drawn:
             yield drawn
         return
-    common.say(f"run {run.run_id} ({run.workflow})")
+    common.say(f"run {run.run_id} ({line(run.workflow)})")
     for step in fold.steps.values():
         if step.state == "done":
-            common.say(f"   +0.0s skipped    {step.path}  it is recorded")
+            common.say(f"   +0.0s skipped    {line(step.path)}  it is recorded")
     began = time.monotonic()
 
     def tell(entry: Entry) -> None:

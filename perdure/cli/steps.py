@@ -125,7 +125,7 @@ class Fold:
 
     def _step(self, entry: Entry, tree: dict[str, Any]) -> Step:
         step = self.steps.setdefault(entry.path, Step(entry.path, entry.path, entry.at))
-        step.kind = str(tree.get("as", step.kind)).partition(" ")[0] or "step"
+        step.kind = line(str(tree.get("as", step.kind)).partition(" ")[0]) or "step"
         step.attempts = max(step.attempts, entry.attempt)
         step.due = None
         return step

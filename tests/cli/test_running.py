@@ -178,6 +178,13 @@ def test_a_record_that_was_changed_is_corrupt(terminal: Terminal) -> None:
     assert terminal.here("doctor", "r1").code == 6
 
 
+def test_a_record_that_is_no_json_any_more_is_corrupt(terminal: Terminal) -> None:
+    terminal.here("run", "flows.py:gated", "-a", "name=bees", "--id", "r1")
+    tamper(terminal.database, "UPDATE journal SET payload = 'bees' WHERE kind = 'begin'")
+
+    assert [terminal.here(verb, "r1").code for verb in ("resume", "show", "why", "logs")] == [6, 6, 6, 6]
+
+
 def test_an_outcome_that_was_changed_is_corrupt(terminal: Terminal) -> None:
     terminal.here("run", "flows.py:hello", "-a", "name=bees", "--id", "r1")
     tamper(terminal.database, 'UPDATE runs SET outcome = \'{"ok":"hello wasps"}\'')

@@ -118,9 +118,10 @@ def _parked(
     asked = [gate for gate in gates if gate.kind != "signal"]
     if asked:
         gate, more = asked[0], f" and {len(asked) - 1} more" if len(asked) > 1 else ""
-        command = f"perdure approve {run.run_id} {gate.name}"
+        which = gate.name if sum(other.name == gate.name for other in asked) == 1 else gate.path
+        command = f"perdure approve {run.run_id} {which}"
         if gate.kind == "answer":
-            command = f"perdure answer {run.run_id} {gate.name} -i JSON"
+            command = f"perdure answer {run.run_id} {which} -i JSON"
         prompt = f": {gate.prompt}" if gate.prompt else ""
         return "waiting-approval", f"{gate.name}{prompt}{more}", command
     if gates:
