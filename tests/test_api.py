@@ -278,7 +278,7 @@ def test_cancelling_takes_back_what_was_done(store: perdure.Store) -> None:
 
 def test_what_cannot_be_recorded_blocks_the_run_with_the_path(store: perdure.Store) -> None:
     handle = store.start(trusts())
-    with pytest.raises(Blocked, match=r"is blocked: \$: expected int"):
+    with pytest.raises(Blocked, match=r"is blocked: what came of trusts/lies, \$: expected int"):
         handle.result()
     assert store.show(handle.run_id).state == "blocked"
 

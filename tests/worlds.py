@@ -13,7 +13,8 @@ import attrs
 
 from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call
-from perdure.interpreters.durable.drive import Finished, Options, Parked, Rest, begin, take_over
+from perdure.interpreters.durable.drive import Options
+from perdure.interpreters.durable.ending import Finished, Parked, Rest
 from perdure.interpreters.durable.errors import Fenced
 from perdure.interpreters.durable.ports import (
     TERMINAL,
@@ -29,6 +30,7 @@ from perdure.interpreters.durable.ports import (
     Stop,
     World,
 )
+from perdure.interpreters.durable.takeover import begin, take_over
 
 T = TypeVar("T")
 

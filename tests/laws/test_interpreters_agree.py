@@ -20,7 +20,7 @@ from perdure.core import codec
 from perdure.core.asked import Answer, Asked, blame, settle
 from perdure.core.effect import Call
 from perdure.core.leaves import Step
-from perdure.interpreters.durable.drive import Finished
+from perdure.interpreters.durable.ending import Finished
 from perdure.interpreters.durable.ports import Entry
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -20,6 +20,7 @@ from perdure.core.leaves import Ask, Child, Step
 from perdure.core.machine import Machine, Request
 from perdure.interpreters.durable.errors import Corrupt, Drifted
 from perdure.interpreters.durable.ports import Entry
+from perdure.interpreters.durable.recording import signature
 
 OnChange: TypeAlias = Literal["keep", "rerun", "refuse"]
 
@@ -87,7 +88,7 @@ class History:
                 case "wait":
                     history._open(entry)
                 case "void":
-                    history.void(_read(entry)["from"])
+                    history.void(_read(entry)["since"])
                 case "note":
                     history._note(entry, _read(entry))
         return history
@@ -240,12 +241,6 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
     machine.cancelled.clear()
     walk.opened = [request for key, request in opened.items() if machine.pending.get(key) is request]
     return walk
-
-
-def signature(op: Op[Any, Any]) -> str:
-    """A leaf in one line, for a refusal: `ask "plan" -> Plan`."""
-    output = getattr(op.output, "__name__", None) or str(op.output).replace("typing.", "")
-    return f"{op.kind} -> {output if len(output) <= 100 else output[:99] + '…'}"
 
 
 def _drift(

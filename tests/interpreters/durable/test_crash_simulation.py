@@ -44,7 +44,7 @@ from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call, Effect
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.chain import verify
-from perdure.interpreters.durable.drive import Finished
+from perdure.interpreters.durable.ending import Finished
 from perdure.interpreters.durable.errors import Drifted
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'

@@ -39,7 +39,8 @@ from perdure import (
 from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call, Effect
 from perdure.core.leaves import Step
-from perdure.interpreters.durable.drive import Finished, Options, Parked, Stopped
+from perdure.interpreters.durable.drive import Options
+from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'

@@ -23,7 +23,6 @@ from perdure.core.asked import Handlers
 from perdure.core.effect import Call, Outcome
 from perdure.core.leaves import Approved, Denied, parameters_of
 from perdure.core.workflow import Block
-from perdure.interpreters.durable import drive as driving
 from perdure.interpreters.durable import reserve
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
@@ -31,13 +30,17 @@ from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
 from perdure.interpreters.durable.adapters.entropy import SystemEntropy
 from perdure.interpreters.durable.adapters.liveness import FlockLiveness, _boot_id, _held
 from perdure.interpreters.durable.database import Durability, open_database
-from perdure.interpreters.durable.drive import Finished, Options, Rest, Tell
+from perdure.interpreters.durable.drive import Drive, Options
+from perdure.interpreters.durable.ending import Finished, Rest, recorded_end
 from perdure.interpreters.durable.errors import Conflict, Corrupt, NotFound, Unavailable, Unusable
 from perdure.interpreters.durable.journal import Journal
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Liveness, Run, World
+from perdure.interpreters.durable.recording import Tell
 from perdure.interpreters.durable.replay import OnChange
 from perdure.interpreters.durable.sqlite import SqliteStore
 from perdure.interpreters.durable.state import View, Waiting, view
+from perdure.interpreters.durable.takeover import begin, holds, take_over
+from perdure.interpreters.durable.times import millis, moment
 
 _SHORTEST_LEASE = timedelta(seconds=3)
 
@@ -117,7 +120,7 @@ class Onlooker:
 
     def held(self, run: Run) -> bool:
         """Whether a live worker has the right to a run."""
-        return run.status == "running" and run.owner is not None and driving.holds(self._world, run)
+        return holds(self._world, run)
 
     def view(self, run: Run) -> View:
         """How a run stands, for people."""
@@ -161,7 +164,7 @@ class Onlooker:
             raise Unusable(
                 f"gate {gate.name!r} is answered by a value: perdure answer {gate.run_id} {gate.name} -i JSON"
             )
-        at = driving.moment(self.clock.now())
+        at = moment(self.clock.now())
         decided = Approved(by=by, note=note, at=at) if yes else Denied(by=by, note=note, at=at)
         return codec.to_json(decided, Approved | Denied)
 
@@ -275,7 +278,7 @@ class Worker(Onlooker):
             status="running",
             fence=1,
             owner=self.liveness.me,
-            lease_until=self.clock.boot() + driving.millis(self._lease),
+            lease_until=self.clock.boot() + millis(self._lease),
             lease_epoch=self.liveness.epoch,
             claims=1,
         )
@@ -348,11 +351,9 @@ class Worker(Onlooker):
     ) -> Rest:
         with self.store.driving():
             if fresh:
-                drive: driving.Drive | Finished = driving.begin(
-                    self._world, run, call, options, await self.store.database_id()
-                )
+                drive: Drive | Finished = begin(self._world, run, call, options, await self.store.database_id())
             else:
-                drive = await driving.take_over(self._world, run.run_id, call, options)
+                drive = await take_over(self._world, run.run_id, call, options)
             return drive if isinstance(drive, Finished) else await drive.run(effects, tell)
 
     async def rest(self, run_id: str) -> Rest | None:
@@ -378,7 +379,7 @@ class Worker(Onlooker):
                 return rest.outcome
             run = await self.found(run_id)
             if run.status in TERMINAL:
-                return driving.recorded_end(call, run)
+                return recorded_end(call, run)
             seen = self.view(run)
             if (rest is not None and seen.state != "stale") or seen.state.startswith(("waiting", "retrying")):
                 return Waiting(run_id, seen.state, seen.why, seen.unblock)
