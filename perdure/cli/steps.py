@@ -110,7 +110,7 @@ class Fold:
             case "end" | "wake":
                 self._end(entry, tree)
             case "void":
-                self._void(tree["from"])
+                self._void(tree["since"])
             case "note":
                 self._note(entry, tree)
 
