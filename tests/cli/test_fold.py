@@ -40,8 +40,8 @@ DONE: tuple[Kind, str, int, dict[str, Any]] = ("end", "flow/a", 1, {"ok": 1})
         ([BEGUN, ("end", "flow/a", 1, {"err": {"type": "E", "value": {}}})], "running", True, "failed"),
         ([BEGUN, ("wait", "flow/a", 1, {"retry": 1, "due": 5, "error": "no"})], "parked", False, "retrying"),
         ([("wait", "flow/a", 1, {"due": 5, "as": "sleep -> None"})], "parked", False, "waiting"),
-        ([BEGUN, DONE, ("void", "", 0, {"from": 2})], "running", True, "open"),
-        ([BEGUN, DONE, ("void", "", 0, {"from": 3})], "running", True, "done"),
+        ([BEGUN, DONE, ("void", "", 0, {"since": 2})], "running", True, "open"),
+        ([BEGUN, DONE, ("void", "", 0, {"since": 3})], "running", True, "done"),
     ],
 )
 def test_a_step_stands_as_its_entries_say(entries: list[Any], status: Any, held: bool, state: str) -> None:
@@ -94,7 +94,7 @@ def test_attempts_keep_what_each_failed_of() -> None:
         (("wake", "g", 1, {"ok": None}), ("woke", "")),
         (("wake", "g", 1, {"ok": True}), ("answered", "true")),
         (("wake", "g", 1, {"err": {"type": "Expired", "value": {}}}), ("failed", "Expired")),
-        (("void", "", 0, {"from": 3}), ("voided", "what was recorded from entry 3 on no longer counts")),
+        (("void", "", 0, {"since": 3}), ("voided", "what was recorded from entry 3 on no longer counts")),
         (("note", "", 0, {"cancel": "enough"}), ("cancelling", "enough")),
         (("note", "", 0, {"rename": {"a": "b"}}), ("renamed", "a to b")),
         (("note", "a", 1, {"trace": "Traceback\nValueError: no\n"}), ("raised", "ValueError: no")),

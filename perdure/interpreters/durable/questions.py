@@ -62,8 +62,9 @@ class Questions:
 
     def open_gates(self, run_id: str | None = None) -> list[Gate]:
         """What waits for somebody, oldest first: of one run, or of all."""
-        gates = (Gate(*row) for row in self._ask(texts.OPEN_GATES))
-        return [gate for gate in gates if run_id is None or gate.run_id == run_id]
+        if run_id is not None:
+            return [gate for gate in self.gates(run_id) if gate.status == "open"]
+        return [Gate(*row) for row in self._ask(texts.OPEN_GATES)]
 
     def signals(self, run_id: str) -> list[SignalRow]:
         """A run's inbox, by name and then in the order of sending; consumed ones too."""

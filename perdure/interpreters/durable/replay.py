@@ -214,13 +214,14 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
             raise Drifted(_reshaped(run_id, n, total, entry, request.op))
         if on_change == "rerun" or entry.input:
             asked = input_of(request.op)
-            if asked != entry.input and history.changed.get(entry.path) != asked:
+            if asked != entry.input:
                 if on_change == "refuse":
                     raise Drifted(_other_input(run_id, entry))
                 if on_change == "rerun":
                     walk.void_from = entry.seq
                     break
-                walk.changed[entry.path] = asked
+                if history.changed.get(entry.path) != asked:  # said once
+                    walk.changed[entry.path] = asked
         try:
             outcome = outcomes.load(entry.payload, request.op.output, request.op.errors)
         except codec.CodecError as error:

@@ -438,6 +438,15 @@ def test_an_edited_input_can_be_executed_again_with_all_that_follows() -> None:
     assert [(path, number) for path, number, _ in after.executed] == [("flow/add", 2), ("flow/other", 2)]
 
 
+def test_what_was_kept_once_can_still_be_executed_again_later() -> None:
+    after = recoded(parked(), another_input())
+    after.resume()
+
+    after.resume(Options(on_change="rerun"))
+
+    assert [path for path, _, _ in after.executed] == ["flow/add", "flow/other"]
+
+
 def test_an_edited_input_can_be_refused() -> None:
     with pytest.raises(Drifted, match="--on-change keep"):
         recoded(parked(), another_input()).resume(Options(on_change="refuse"))
