@@ -18,7 +18,7 @@ from collections.abc import Callable
 import attrs
 
 import perdure
-from perdure import Approved, Denied, Do, Fault, Scripted, approval, ask, step, workflow
+from perdure import Approved, Denied, Do, Fault, Scripted, StepFault, approval, ask, step, workflow
 
 
 @attrs.frozen
@@ -89,7 +89,7 @@ def publish(report: Report) -> str:
 
 
 @workflow
-def ship(topic: str) -> Do[str]:
+def ship(topic: str) -> Do[str, Rejected | StepFault]:
     research = yield from ask("research", researcher, f"Research {topic}", Research)
     plan = yield from ask("plan", planner, f"Plan from: {'; '.join(research.findings)}", Plan)
     match (yield from approval("approve-plan", prompt=f"Ship {topic}?", show=plan)):

@@ -240,7 +240,7 @@ def event(entry: Entry) -> tuple[str, str]:
         case "wake":
             return ("woke", "") if tree.get("ok") is None else ("answered", json.dumps(tree["ok"], ensure_ascii=False))
         case "void":
-            return "voided", f"what was recorded from entry {tree['from']} on no longer counts"
+            return "voided", f"what was recorded from entry {tree['since']} on no longer counts"
         case "note":
             return next(((word, told(tree[key])) for key, (word, told) in _NOTES.items() if key in tree), ("noted", ""))
 
