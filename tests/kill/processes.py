@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import attrs
-import pytest
 
 T = TypeVar("T")
 
@@ -349,21 +348,3 @@ def no_strace() -> str | None:
     tried = subprocess.run(probe, capture_output=True, text=True, check=False)
     said = tried.stderr.strip().splitlines()
     return None if tried.returncode == 0 else f"processes may not be traced: {said[-1] if said else tried.returncode}"
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database: to make one takes as long as to start a worker."""
-    place = Place(tmp_path_factory.mktemp("made"))
-    said = place.call("db", "upgrade")
-    assert said.code == 0, said
-    return place.database
-
-
-@pytest.fixture
-def place(tmp_path: Path, made: Path) -> Iterator[Place]:
-    """A folder with an empty database. What is left running there is ended afterwards."""
-    there = Place(tmp_path)
-    shutil.copyfile(made, there.database)
-    yield there
-    there.close()

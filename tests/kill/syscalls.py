@@ -15,6 +15,7 @@ import argparse
 import os
 import random
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -146,17 +147,24 @@ def judged(point: Point, start: Place, folder: Path) -> Verdict:
     log = folder / "strace"
     filters = ["-P", str(place.ledger)] if point.ledger else []
     kill = f"inject={point.call}:signal=SIGKILL:when={point.nth}"
-    reached = perform(place, point.command, traced(log, *filters, "-e", kill)).code == -9
-    kills = [place.looked_at()] if reached else []
-    codes, wrong = finished(place, point, kills)
-    if not wrong:
-        wrong = violations(place, kills, place.show())
-    return Verdict(point, reached, " ".join(codes), wrong)
+    reached, told, wrong = False, list[str](), list[str]()
+    try:
+        reached = perform(place, point.command, traced(log, *filters, "-e", kill)).code == -9
+        kills = [place.looked_at()] if reached else []
+        told, wrong = finished(place, point, kills)
+        if not wrong:
+            wrong = violations(place, kills, place.show())
+    except Exception as error:  # such as a command that never ends: the other points are still tried
+        wrong = [f"{type(error).__name__}: {error}"]
+    finally:
+        place.close()
+        shutil.rmtree(folder)
+    return Verdict(point, reached, " ".join(told), wrong)
 
 
 def finished(place: Place, point: Point, kills: list[Moment]) -> tuple[list[str], list[str]]:
     """Take the run up as a person would; return how each command ended, and what no command may answer."""
-    told: list[str] = []
+    told, refused = list[str](), [each for kill in kills for each in wrong_at(kill)]
 
     def tell(command: str, *expected: int) -> Said:
         said = perform(place, command)
@@ -165,7 +173,6 @@ def finished(place: Place, point: Point, kills: list[Moment]) -> tuple[list[str]
             refused.append(f"{command} ended with {said.code}: {(said.err or said.out).strip()[-300:]}")
         return said
 
-    refused = [each for kill in kills for each in wrong_at(kill)]
     if point.command == "approve":
         tell("approve", 0)
     known = place.looked_at().status is not None
