@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -143,13 +144,15 @@ def cancel(common: Common, run_id: str, reason: str, no_wait: bool, threads: int
             _report(common, worker, row)
             return Exit.DONE
         deadline = time.monotonic() + _PATIENCE
-        while row.status not in TERMINAL and worker.held(row):
-            if time.monotonic() > deadline:
+        while True:
+            if row.status in TERMINAL or not worker.held(row):
+                with contextlib.suppress(Owned):  # a resume was faster, and heeds the wish
+                    code = await _drive(common, worker, row, None)
+                    return {Exit.CANCELLED: Exit.DONE, Exit.DONE: Exit.CONFLICT}.get(code, code)
+            elif time.monotonic() > deadline:
                 raise Owned(f"run {found} is asked to cancel, and its worker {row.owner} is still at it")
             await asyncio.sleep(_LOOK)
             row = worker.row(found)
-        code = await _drive(common, worker, row, None)
-        return {Exit.CANCELLED: Exit.DONE, Exit.DONE: Exit.CONFLICT}.get(code, code)
 
     return _work(common, undo, threads, lease)
 
