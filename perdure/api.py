@@ -251,7 +251,8 @@ class AsyncStore:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _result(self, run_id: str, call: Call[Any, Any]) -> Outcome[Any, Any] | Waiting:
+    async def result(self, run_id: str, call: Call[Any, Any]) -> Outcome[Any, Any] | Waiting:
+        """Drive a run as far as it goes; see `AsyncHandle.result`."""
         return await self._worker.result(run_id, call, self._handlers)
 
 
@@ -289,7 +290,7 @@ class AsyncHandle(Generic[A, E]):
             TimeoutError: It is still going on.
             DurableError: It cannot go on; the message says why and what mends it.
         """
-        driving = self._store._result(self.run_id, self.call)
+        driving = self._store.result(self.run_id, self.call)
         return await (driving if timeout is None else asyncio.wait_for(driving, timeout.total_seconds()))
 
 
@@ -320,7 +321,7 @@ class Store:
         self._thread.start()
         self._closed = False
         try:
-            self._store = self._wait(opening)
+            self._store = self.wait(opening)
         except BaseException:
             self._end()
             raise
@@ -331,7 +332,8 @@ class Store:
             raise Unusable("this store is closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let the loop of this store do something, and wait for it."""
         return self._submit(work).result()
 
     def _end(self) -> None:
@@ -347,58 +349,58 @@ class Store:
 
     def start(self, effect: Effect[A, E], *, id: str | None = None, key: str | None = None) -> Handle[A, E]:
         """Record a run and begin to drive it; see `AsyncStore.start`."""
-        return Handle(self, self._wait(self._store.start(effect, id=id, key=key)))
+        return Handle(self, self.wait(self._store.start(effect, id=id, key=key)))
 
     def resume(
         self, run_id: str, *, on_change: OnChange = "keep", rename: Mapping[str, str] | None = None
     ) -> Handle[Any, Any]:
         """Take up a run where it stands; see `AsyncStore.resume`."""
-        return Handle(self, self._wait(self._store.resume(run_id, on_change=on_change, rename=rename)))
+        return Handle(self, self.wait(self._store.resume(run_id, on_change=on_change, rename=rename)))
 
     def handle(self, run_id: str) -> Handle[Any, Any]:
         """A handle on a run that exists, without driving it."""
-        return Handle(self, self._wait(self._store.handle(run_id)))
+        return Handle(self, self.wait(self._store.handle(run_id)))
 
     def show(self, run_id: str) -> View:
         """How a run stands, why, and what moves it on."""
-        return self._wait(self._store.show(run_id))
+        return self.wait(self._store.show(run_id))
 
     def runs(self, *, limit: int = 100) -> list[View]:
         """The newest runs first."""
-        return self._wait(self._store.runs(limit=limit))
+        return self.wait(self._store.runs(limit=limit))
 
     def journal(self, run_id: str) -> list[Entry]:
         """All that was recorded of a run, in order."""
-        return self._wait(self._store.journal(run_id))
+        return self.wait(self._store.journal(run_id))
 
     def inbox(self) -> list[Gate]:
         """What waits for a person, oldest first."""
-        return self._wait(self._store.inbox())
+        return self.wait(self._store.inbox())
 
     def approve(self, run_id: str, name: str | None = None, *, by: str = "", note: str = "") -> Gate:
         """Say yes to a gate; see `AsyncStore.approve`."""
-        return self._wait(self._store.approve(run_id, name, by=by, note=note))
+        return self.wait(self._store.approve(run_id, name, by=by, note=note))
 
     def deny(self, run_id: str, name: str | None = None, *, by: str = "", note: str = "") -> Gate:
         """Say no to a gate; see `AsyncStore.approve`."""
-        return self._wait(self._store.deny(run_id, name, by=by, note=note))
+        return self.wait(self._store.deny(run_id, name, by=by, note=note))
 
     def answer(self, run_id: str, value: object, name: str | None = None, *, by: str = "", note: str = "") -> Gate:
         """Answer a gate by a value; see `AsyncStore.answer`."""
-        return self._wait(self._store.answer(run_id, value, name, by=by, note=note))
+        return self.wait(self._store.answer(run_id, value, name, by=by, note=note))
 
     def signal(self, run_id: str, name: str, payload: object = None, *, key: str | None = None) -> None:
         """Send a message to a run; see `AsyncStore.signal`."""
-        self._wait(self._store.signal(run_id, name, payload, key=key))
+        self.wait(self._store.signal(run_id, name, payload, key=key))
 
     def cancel(self, run_id: str, reason: str = "") -> Handle[Any, Any]:
         """Cancel a run; see `AsyncStore.cancel`."""
-        return Handle(self, self._wait(self._store.cancel(run_id, reason)))
+        return Handle(self, self.wait(self._store.cancel(run_id, reason)))
 
     def close(self) -> None:
         """Park what is running, and let go."""
         if not self._closed:
-            self._wait(self._store.close())
+            self.wait(self._store.close())
             self._end()
 
     def __enter__(self) -> Self:
@@ -422,7 +424,7 @@ class Handle(Generic[A, E]):
 
     def result(self, timeout: timedelta | None = None) -> Outcome[A, E | Cancelled] | Waiting:
         """Drive the run as far as it goes, and wait; see `AsyncHandle.result`."""
-        return self._store._wait(self._handle.result(timeout))
+        return self._store.wait(self._handle.result(timeout))
 
 
 def open(

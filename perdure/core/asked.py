@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
-from returns.io import IOResult
+from returns.io import IO, IOResult
 from returns.result import Failure, Result, Success
+from returns.unsafe import unsafe_perform_io
 
 from perdure.core.effect import Op, Outcome
 from perdure.core.faults import RetriesExhausted, StepFault, StepTimedOut, is_declared
@@ -57,12 +58,13 @@ def settle(op: Op[Any, Any], value: object) -> Answer:
     A failure that the leaf does not declare becomes a `StepFault`: the error channel holds what the type says.
     """
     if isinstance(value, IOResult):
-        value = value._inner_value
+        value = unsafe_perform_io(cast("IO[object]", value))
     if not isinstance(value, Result):
         return Success(value)
-    if isinstance(value, Success):
-        return value
-    error: object = value.failure()
+    result: Result[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]  # isinstance tells no parameters
+    if isinstance(result, Success):
+        return result
+    error: object = result.failure()
     return blame(op, error) if isinstance(error, Exception) else Failure(error)
 
 

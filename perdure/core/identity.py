@@ -57,7 +57,8 @@ class Path:
     """One scope and the names used in it: the n-th use of a name gets `#n`."""
 
     text: str
-    used: dict[str, int] = attrs.field(factory=dict)
+    # `dict[str, int]` would take five times as long to call, and a path is made for every workflow call.
+    used: dict[str, int] = attrs.field(factory=dict)  # pyright: ignore[reportUnknownVariableType]
 
     def key(self, name: str) -> str:
         """The key of the next use of `name` here."""

@@ -89,8 +89,8 @@ def _channel(fn: Callable[..., Any]) -> tuple[Any, tuple[Any, ...]]:
 
 def _caught(fn: Any) -> tuple[Any, ...] | None:  # Any: whatever a decorator left behind
     """The exceptions that `@safe` and `@future_safe` turn into failures; the annotation of what they made tells not."""
-    names = fn.__code__.co_freevars if hasattr(fn, "__code__") else ()
-    cells = dict(zip(names, getattr(fn, "__closure__", None) or (), strict=True))
+    names: tuple[str, ...] = fn.__code__.co_freevars if hasattr(fn, "__code__") else ()
+    cells: dict[str, Any] = dict(zip(names, getattr(fn, "__closure__", None) or (), strict=True))
     if "inner_exceptions" in cells:
         caught: tuple[Any, ...] = cells["inner_exceptions"].cell_contents
         return caught

@@ -185,9 +185,9 @@ waiting = Retry(wait=1.5)
 
 
 # program: a retry's longest wait in seconds
-# mypy [arg-type]: Argument "most" to "Retry" has incompatible type "int"; expected "timedelta"
+# mypy [arg-type]: Argument "most" to "Retry" has incompatible type "int"; expected "timedelta | None"
 # pyright [reportArgumentType]: Argument of type "Literal[60]" cannot be assigned to parameter "most" of type
-#   "timedelta" in function "__init__"
+#   "timedelta | None" in function "__init__"…
 longest = Retry(most=60)
 
 
