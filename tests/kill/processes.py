@@ -35,7 +35,7 @@ OUTPUT = "report://report/2"
 STEPS = ("ship/research", "ship/plan", "ship/implement", "ship/publish")
 
 #: How long another process is waited for, in seconds; nothing is asserted about how long it took.
-PATIENCE = 60.0
+PATIENCE = 120.0
 _LOOK = 0.002
 
 
@@ -83,7 +83,7 @@ class Said:
         return tree
 
 
-@attrs.define
+@attrs.frozen
 class Process:
     """A command that goes on, in a group of its own, with its output in files."""
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import attrs
@@ -43,19 +43,29 @@ def closed_gate(place: Place) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def written(place: Place) -> Iterator[None]:
-    """Let every process that wants to write to the database wait until this ends, in a few seconds at most."""
-    with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as raw:
-        raw.execute("BEGIN IMMEDIATE")
-        yield
-        raw.execute("ROLLBACK")
-
-
 def arrive(place: Place, processes: list[Process]) -> None:
     """Wait until all of them are at the gate."""
     arrived = place.folder / "arrived"
     until(lambda: arrived.exists() and arrived.stat().st_size >= len(processes), f"{len(processes)} at the gate")
+
+
+def release_at_the_database(place: Place, processes: Iterable[Process]) -> None:
+    """Freeze each process where it waits to write, and let all go on at once."""
+    coming, frozen = set(processes), set[Process]()
+
+    def all_there() -> bool:
+        for process in coming - frozen:
+            if has_open(process, place.database):
+                process.send(signal.SIGSTOP)
+                frozen.add(process)
+        return frozen == coming
+
+    with contextlib.closing(sqlite3.connect(place.database, isolation_level=None)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        until(all_there, "all with the database open")
+        raw.execute("ROLLBACK")
+    for process in coming:
+        process.send(signal.SIGCONT)
 
 
 def has_open(process: Process, file: Path) -> bool:
@@ -135,8 +145,7 @@ def test_a_run_that_ten_start_under_one_key_is_one_run(place: Place) -> None:
 
 
 def test_a_killed_workers_run_is_taken_over_at_once(place: Place) -> None:
-    place = attrs.evolve(place, seconds=0.3)
-    worker = place.run("--lease", "86400")
+    worker = place.run("--lease", "86400", SHIP_SECONDS="1")
     until(place.lines, "the first line of the ledger")
     assert worker.killed().code == -9
     moment = place.looked_at()
@@ -151,8 +160,7 @@ def test_a_killed_workers_run_is_taken_over_at_once(place: Place) -> None:
 
 
 def test_a_frozen_worker_is_taken_over_after_its_lease_and_records_nothing_more(place: Place) -> None:
-    place = attrs.evolve(place, seconds=0.3)
-    frozen = place.run("--lease", "3")
+    frozen = place.run("--lease", "3", SHIP_SECONDS="1")
     until(place.lines, "the first line of the ledger")
     frozen.send(signal.SIGSTOP)
     before = place.looked_at()
@@ -181,8 +189,7 @@ def test_a_frozen_worker_is_taken_over_after_its_lease_and_records_nothing_more(
 
 
 def test_a_worker_told_to_stop_records_what_ends_and_starts_nothing_new(place: Place) -> None:
-    place = attrs.evolve(place, seconds=0.3)
-    worker = place.run()
+    worker = place.run(SHIP_SECONDS="1")
     until(place.lines, "the first line of the ledger")
     worker.send(signal.SIGTERM)
 
@@ -204,12 +211,11 @@ def test_a_worker_told_to_stop_records_what_ends_and_starts_nothing_new(place: P
 def test_of_approvals_and_denials_at_the_same_moment_one_counts(waiting: Place, tmp_path: Path) -> None:
     place = waiting.copied(tmp_path / "here")
     try:
-        with written(place):
-            people = {
-                name: place.start(verb, RUN, "--by", name, "--json")
-                for verb, name in [("approve", "ana"), ("deny", "ben"), ("approve", "cyd"), ("deny", "dan")]
-            }
-            until(lambda: all(has_open(each, place.database) for each in people.values()), "all at the door")
+        people = {
+            name: place.start(verb, RUN, "--by", name, "--json")
+            for verb, name in [("approve", "ana"), ("deny", "ben"), ("approve", "cyd"), ("deny", "dan")]
+        }
+        release_at_the_database(place, people.values())
         said = {name: each.ended() for name, each in people.items()}
         resumed = place.resume().ended()
         with contextlib.closing(sqlite3.connect(place.database)) as raw:
