@@ -106,6 +106,8 @@ class Model(BaseModel):
 
 
 class Row(SQLModel, table=True):
+    __tablename__ = "symbols_row"
+
     id: int | None = SQLField(default=None, primary_key=True)
     done: bool = False
 
