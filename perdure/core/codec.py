@@ -232,8 +232,10 @@ def _show(value: Any, room: int, budget: Iterator[int]) -> Any:
         match value:
             case dict():
                 return {key if type(key) is str else _repr(key): inner(item) for key, item in value.items()}
-            case list() | set() | frozenset():
+            case list():
                 return [inner(item) for item in value]
+            case set() | frozenset():  # in an order that is the same in every process
+                return [inner(item) for item in sorted(value, key=lambda item: canonical(show(item)))]
             case Success(held):
                 return {"ok": inner(held)}
             case Failure(held):
