@@ -156,9 +156,9 @@ class MemoryStore:
 
     def _come_to_rest(self, run: Run, batch: Batch) -> bool:
         if batch.status == "parked":
-            outside = self._outside(run.run_id)
-            awaited = [row for row in outside.signals if row.name in batch.awaits]
-            if outside.gates or awaited or (outside.cancel is not None and not batch.heeded):
+            outside = self._outside(run.run_id, batch.awaits)
+            answered = [gate for gate in outside.gates if (gate.path, gate.number) in batch.gates]
+            if answered or outside.signals or (outside.cancel is not None and not batch.heeded):
                 return False
         self.rows[run.run_id] = attrs.evolve(
             self.rows[run.run_id],
@@ -187,17 +187,19 @@ class MemoryStore:
         run = self._guard(claim)
         self.rows[run.run_id] = attrs.evolve(run, lease_until=lease_until)
 
-    async def outside(self, run_id: str) -> Outside:
-        return self._outside(run_id)
+    async def outside(self, run_id: str, awaits: tuple[str, ...]) -> Outside:
+        return self._outside(run_id, awaits)
 
-    def _outside(self, run_id: str) -> Outside:
+    def _outside(self, run_id: str, awaits: tuple[str, ...]) -> Outside:
+        sent = [s for s in self.inbox if s.run_id == run_id and s.consumed is None and s.refused is None]
         return Outside(
             [g for g in self.gate_rows.values() if g.run_id == run_id and g.status == "decided" and g.consumed is None],
-            [s for s in self.inbox if s.run_id == run_id and s.consumed is None and s.refused is None],
+            [s for s in sent if s.name in awaits],
             self.rows[run_id].cancel,
         )
 
-    async def expire(self, run_id: str, path: str, number: int) -> bool:
+    async def expire(self, claim: Claim, path: str, number: int) -> bool:
+        run_id = self._guard(claim).run_id
         gate = self.gate_rows[run_id, path, number]
         if gate.status != "open":
             return False
@@ -209,10 +211,10 @@ class MemoryStore:
 
     # what people do
 
-    def answer(self, run_id: str, name: str, answer: str) -> None:
+    def answer(self, run_id: str, name: str, answer: str, at: int = 0) -> None:
         for key, gate in self.gate_rows.items():
             if gate.run_id == run_id and gate.name == name and gate.status == "open":
-                self.gate_rows[key] = attrs.evolve(gate, status="decided", answer=answer)
+                self.gate_rows[key] = attrs.evolve(gate, status="decided", answer=answer, decided_at=at)
 
     def send(self, run_id: str, name: str, payload: str) -> None:
         number = 1 + sum(row.run_id == run_id and row.name == name for row in self.inbox)
@@ -324,7 +326,15 @@ class Lab:
 
     def start(self, options: Options = DEFAULT) -> Rest:
         world = self._world()
-        mine = Run(
+        mine = self.row(world.liveness.me)
+        run = now(self.store.start(mine))
+        if run is not mine:
+            return self.resume(options)
+        return now(begin(world, run, self.call, options, "memory").run(self._effects(), _quiet))
+
+    def row(self, owner: str = "") -> Run:
+        """The row of the run as it starts."""
+        return Run(
             run_id=self.run_id,
             workflow="w",
             target="t",
@@ -334,14 +344,10 @@ class Lab:
             created_at=self.clock.now(),
             status="running",
             fence=1,
-            owner=world.liveness.me,
+            owner=owner or f"worker-{self.worker}",
             lease_until=self.clock.boot() + 30_000,
             lease_epoch="boot",
         )
-        run = now(self.store.start(mine))
-        if run is not mine:
-            return self.resume(options)
-        return now(begin(world, run, self.call, options, "memory").run(self._effects(), _quiet))
 
     def resume(self, options: Options = DEFAULT) -> Rest:
         drive = now(take_over(self._world(), self.run_id, self.call, options))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, cast
 
 import attrs
 from returns.interfaces.equable import Equable
@@ -297,6 +297,10 @@ class Op(Effect[A_co, E_co]):
     def version(self) -> str:
         """Declared by the author to make it another step than the one that was recorded."""
         return ""
+
+    def given(self) -> Self:
+        """The same request, with arguments of its own: what is performed must not change what the program holds."""
+        return self
 
     def describe(self) -> Any:
         """What is asked, for people and for comparing two programs by `repr`."""

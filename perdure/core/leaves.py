@@ -10,7 +10,7 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Never
+from typing import Any, Never, Self
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -199,6 +199,9 @@ def parameters_of(fn: Callable[..., Any]) -> Parameters:
     return _parameters(fn)
 
 
+_IMMUTABLE = frozenset({int, str, float, bool, bytes, type(None)})
+
+
 @attrs.frozen
 class Step(Op[A_co, E_co]):
     """One call of impure code, recorded once."""
@@ -234,6 +237,12 @@ class Step(Op[A_co, E_co]):
     @property
     def version(self) -> str:
         return self.task.version
+
+    def given(self) -> Self:
+        if not self.kwargs and all(type(value) in _IMMUTABLE for value in self.args):
+            return self
+        args, kwargs = self.task.parameters.decode(self.encode())
+        return attrs.evolve(self, args=args, kwargs=kwargs)
 
     def describe(self) -> Any:
         return (*self.args, *(f"{k}={v!r}" for k, v in self.kwargs.items()))

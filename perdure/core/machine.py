@@ -151,8 +151,8 @@ class Machine(Generic[A, E]):
         self.not_undone: list[tuple[str, object]] = []
         self._fresh: list[Request] = []
         self._todo: deque[tuple[Fiber, int, Payload]] = deque()
-        saga = SagaFrame(None)
-        self._root = Fiber(Path(root), saga, frames=[saga])  # the run itself is a saga
+        saga, self._top = SagaFrame(None), Path(root)
+        self._root = Fiber(self._top, saga, frames=[saga])  # the run itself is a saga
         self._rolling_back = False
         self._advance(self._root, RUN, effect)
 
@@ -191,7 +191,7 @@ class Machine(Generic[A, E]):
             return False
         self._rolling_back = True
         undos = self._cancel(self._root)
-        self._root.dead, self._root.path = False, Path("")
+        self._root.dead, self._root.path = False, self._top
         self._take_back(self._root, undos, ERROR, Cancelled(reason))
         self._drain()
         return True

@@ -39,12 +39,13 @@ from perdure.interpreters.durable.ports import (
     GateKind,
     Kind,
     Outside,
+    SignalRow,
     Status,
     Stop,
     World,
 )
 from perdure.interpreters.durable.recording import Recording, Tell, signature
-from perdure.interpreters.durable.replay import History, OnChange, Replayed, Unfinished, once_interrupted, performed
+from perdure.interpreters.durable.replay import History, OnChange, Replayed, Unfinished, performed
 from perdure.interpreters.durable.times import at, millis, moment
 
 #: How often a driven run looks whether somebody answered, signalled or cancelled it, in milliseconds.
@@ -76,7 +77,7 @@ class Options:
 
 @attrs.define
 class Running:
-    """An attempt in progress. `deadline` is in milliseconds since boot."""
+    """An attempt in progress. `deadline` is in milliseconds since boot, `began_at` when the first attempt began."""
 
     op: Op[Any, Any]
     attempt: Attempt
@@ -98,7 +99,6 @@ class Waiting:
     due: int | None = None
     failed: int = 0
     began_at: int = 0
-    recorded_path: str = ""
 
 
 class Drive:
@@ -117,7 +117,7 @@ class Drive:
         defect: Defect | None = None,
     ) -> None:
         self.run_id = claim.run_id
-        self._world, self._call, self._options = world, call, options
+        self._world, self._claim, self._call, self._options = world, claim, call, options
         self._machine, self._walk, self._history = walk.machine, walk, history
         self._database_id, self._defect = database_id, defect
         self._record = Recording(world, claim, history.last, millis(options.lease), lease_until)
@@ -126,6 +126,7 @@ class Drive:
         self._limited: dict[str, Running] = {}
         self._waiting: dict[str, Waiting] = {}
         self._timers: list[tuple[int, int, str]] = []
+        self._asked_first = 0
         self._unstarted = 0
         self._stop: Stop | None = None
         self._heeded = history.cancelled_at is not None
@@ -166,6 +167,9 @@ class Drive:
             await self._block("defect", str(defect), "mend the workflow's code")
         except CodecError as refused:
             await self._block("unrecordable", str(refused), "let the code give what its annotations say")
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            # What user code gave us (a default, a type, a reply) broke where nobody thought it could.
+            await self._block("defect", f"{type(error).__name__}: {error}", "mend the workflow's code")
         except DiskFull as full:
             self._record.reset()  # what did not fit is lost with it: those attempts are made again
             with contextlib.suppress(Unavailable):  # no room even for that: the run is then seen as stale
@@ -201,14 +205,18 @@ class Drive:
             self._history.void(self._walk.void_from)
         for path, digest in self._walk.changed.items():
             self._record.note("note", path, changed=path, input=digest)
-        unfinished = self._history.unfinished
-        gates: dict[str, Gate] = {}
-        if any(open_.last.kind == "wait" for open_ in unfinished.values()):
-            found = await self._world.store.gates(self.run_id)
-            gates = {gate.path: gate for gate in sorted(found, key=lambda gate: gate.number)}  # the newest counts
+        unfinished, gates = self._history.unfinished, dict[str, Gate]()
+        every = await self._world.store.gates(self.run_id) if self._history.last is not None else ()
+        for gate in sorted(every, key=lambda gate: gate.number):  # the newest of a path counts
+            gates[gate.path] = gate
         for request in self._walk.opened:
-            known = unfinished.get(request.key)
-            self._open(request, known, gates.get(known.recorded_path) if known else None)
+            self._open(request, unfinished.get(request.key), gates.get(self._history.recorded(request.key)))
+        self._open_fresh()
+        # What a crash, an edit or an execution anew has left behind: nobody waits for it any more.
+        awaited = {(self._history.recorded(path), waiting.number) for path, waiting in self._waiting.items()}
+        for gate in every:
+            if gate.status in ("open", "decided") and gate.consumed is None and (gate.path, gate.number) not in awaited:
+                self._record.batch.withdrawn.append((gate.path, gate.number))
         self._look_outside = True
         self._walk, self._history.outcomes, self._history.unfinished = Replayed(self._machine, [], {}), [], {}
 
@@ -241,74 +249,79 @@ class Drive:
                 raise Defect(f"{op!r} cannot be driven on SQL")
 
     def _open_timer(self, op: Sleep, path: str, known: Unfinished | None) -> None:
-        now = self._world.clock.now()
         wait = known.waits_since if known else None
-        due = int(wait["due"]) if wait is not None else at(op.due(moment(now), self._key(path)))
-        if due <= now:
-            self._reply(op, path, 1, "wake", Success(None))
-            return
+        due = int(wait["due"]) if wait is not None else at(op.due(moment(self._world.clock.now()), self._key(path)))
         if wait is None:
             self._wait(op, path, 1, {"due": due})
-        self._await(path, Waiting(op, 1, None, due))
+        self._await(path, Waiting(op, 1, None, due))  # even if it is due: what else came before that goes first
 
     def _open_gate(
         self, op: Suspend[Any, Any] | Signal[Any], path: str, known: Unfinished | None, gate: Gate | None
     ) -> None:
         kind, show = gate_kind(op), json.dumps(codec.show(op.show)) if isinstance(op, Suspend) else "null"
-        prompt = op.prompt if isinstance(op, Suspend) else ""
-        schema = codec.canonical(json_schema(op.output))
-        subject = codec.digest(codec.canonical([self.run_id, path, prompt, show, schema]))
-        if known is not None and gate is not None and (gate.subject == subject or known.recorded_path != path):
-            if gate.status == "expired" and isinstance(op, Suspend) and op.expires is not None:
-                self._reply(op, path, gate.number, "wake", Failure(Expired(op.name, op.expires)))
+        prompt, expires = (op.prompt, op.expires) if isinstance(op, Suspend) else ("", None)
+        schema, home = codec.canonical(json_schema(op.output)), self._history.recorded(path)
+        subject = codec.digest(codec.canonical([self.run_id, home, prompt, show, schema]))
+        if known is not None and gate is not None and gate.subject == subject:
+            if gate.status == "expired" and expires is not None:
+                self._reply(op, path, gate.number, "wake", Failure(Expired(op.name, expires)))
                 return
             if gate.status in ("open", "decided"):
-                self._await(path, Waiting(op, gate.number, kind, gate.expires_at, recorded_path=gate.path))
+                self._await(path, Waiting(op, gate.number, kind, gate.expires_at))
                 return
-        if gate is not None:
-            self._record.batch.withdrawn.append((gate.path, gate.number))
-        number = (known.attempts if known else self._history.attempts.get(path, 0)) + 1
-        now = self._world.clock.now()
-        expires = now + millis(op.expires) if isinstance(op, Suspend) and op.expires is not None else None
-        self._wait(op, path, number, {"gate": op.name, "due": expires})
+        now, past = self._world.clock.now(), self._history.attempts.get(path, 0)
+        number = max(known.attempts if known else 0, gate.number if gate else 0, past) + 1
+        due = at(moment(now) + expires) if expires is not None else None
+        self._wait(op, path, number, {"gate": op.name, "due": due})
+        visible = prompt.encode(errors="backslashreplace").decode()  # a lone surrogate has no place in a text column
         self._record.batch.opened.append(
-            Gate(self.run_id, path, number, op.name, kind, prompt, show, schema, subject, now, expires_at=expires)
+            Gate(self.run_id, home, number, op.name, kind, visible, show, schema, subject, now, expires_at=due)
         )
-        self._await(path, Waiting(op, number, kind, expires, recorded_path=path))
+        self._await(path, Waiting(op, number, kind, due))
         self._look_outside = True
 
     def _open_step(self, op: Op[Any, Any], path: str, known: Unfinished | None) -> None:
-        if known is None:
-            self._begin(op, path, self._history.attempts.get(path, 0) + 1, 0, self._world.clock.now(), path)
-            return
-        wait = known.waits_since
-        if once_interrupted(op, known):
-            fault = Interrupted(op.name, "", f"attempt {known.attempts} was cut off, and it must never be run again")
-            self._reply(op, path, known.attempts, "end", Failure(fault))
-        elif wait is not None and int(wait["due"]) > self._world.clock.now():
-            waiting = Waiting(
-                op, known.attempts, None, int(wait["due"]), known.failed, known.began_at, known.recorded_path
+        voided = self._history.attempts.get(path, 0)
+        if op.repeat == "once" and (voided or (known is not None and known.last.kind == "begin")):
+            number = known.attempts if known is not None else voided
+            fault = Interrupted(
+                op.name, "", f"attempt {number} was cut off or given up, and it must never be run again"
             )
-            self._await(path, waiting)
+            self._reply(op, path, number, "end", Failure(fault))
+            return
+        wait = known.waits_since if known is not None else None
+        if known is None:
+            self._begin(op, path, voided + 1, 0, self._world.clock.now())
+        elif wait is not None and "due" in wait:
+            self._await(path, Waiting(op, known.attempts, None, int(wait["due"]), known.failed, known.began_at))
         else:
-            self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.recorded_path)
+            self._begin(op, path, known.attempts + 1, known.failed, known.began_at)
 
-    def _begin(self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int, recorded_path: str) -> None:
+    def _begin(self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int) -> None:
         self._record.entry("begin", path, number, op, f'{{"as":{json.dumps(signature(op))}}}')
-        attempt = Attempt(self.run_id, path, number, self._key(recorded_path))
+        attempt = Attempt(self.run_id, path, number, self._key(path))
         self._running[path] = Running(op, attempt, failed, began_at)
-        self._starting.append(Asked(op, attempt))
+        self._starting.append(Asked(op.given(), attempt))
 
     def _wait(self, op: Op[Any, Any], path: str, number: int, what: dict[str, Any]) -> None:
         self._record.entry("wait", path, number, op, json.dumps({**what, "as": signature(op)}))
 
     def _await(self, path: str, waiting: Waiting) -> None:
         self._waiting[path] = waiting
-        if waiting.due is not None:
-            heapq.heappush(self._timers, (waiting.due, len(self._timers), path))
+        if waiting.due is None:
+            return
+        self._asked_first += 1
+        heapq.heappush(self._timers, (waiting.due, self._asked_first, path))
+        if len(self._timers) > 64 + 2 * len(self._waiting):  # most are of waits that were closed long before
+            self._timers = [timer for timer in self._timers if self._alive(timer)]
+            heapq.heapify(self._timers)
+
+    def _alive(self, timer: tuple[int, int, str]) -> bool:
+        waiting = self._waiting.get(timer[2])
+        return waiting is not None and waiting.due == timer[0]
 
     def _key(self, path: str) -> str:
-        return idempotency_key(self._database_id, self.run_id, path)
+        return idempotency_key(self._database_id, self.run_id, self._history.recorded(path))
 
     # -- outcomes ----------------------------------------------------------------------------------------------------
 
@@ -343,13 +356,7 @@ class Drive:
 
     async def _turn(self) -> None:
         """Wait until something happens, and let the machine know."""
-        if self._look_outside or self._world.clock.boot() >= self._next_poll:
-            if self._look_outside or self._world.store.changed():
-                self._look_outside = False
-                if await self._consume_outside(await self._world.store.outside(self.run_id)):
-                    return
-            self._next_poll = self._world.clock.boot() + POLL
-        if await self._fire():
+        if await self._happened():
             return
         for event in await self._effects.next(self._until()):
             if isinstance(event, Stop):
@@ -357,48 +364,87 @@ class Drive:
             else:
                 self._ended(event)
 
+    async def _happened(self) -> bool:
+        """Let what others left and what is due happen, in the order of time; whether there was any of it."""
+        happened = self._overrun()
+        if self._stop is not None:
+            return happened
+        outside = Outside()
+        if self._look_outside or self._world.clock.boot() >= self._next_poll:
+            if self._look_outside or self._world.store.changed():
+                self._look_outside = False
+                outside = await self._world.store.outside(self.run_id, self._awaits())
+            self._next_poll = self._world.clock.boot() + POLL
+        if outside.cancel is not None and not self._heeded:
+            self._heeded = True
+            if self._machine.cancel(outside.cancel):
+                self._record.note("note", cancel=outside.cancel)
+                return True
+        left: list[Gate | SignalRow] = sorted([*outside.gates, *outside.signals], key=_left_at)
+        while True:
+            due = self._due()
+            if left and (due is None or _left_at(left[0]) <= due[0]):
+                one = left.pop(0)
+                taken = self._answered(one) if isinstance(one, Gate) else self._heard(one)
+                self._look_outside = self._look_outside or (taken and isinstance(one, SignalRow))
+            elif due is not None:
+                taken = await self._fire(due[1])
+            else:
+                return happened
+            happened = happened or taken
+            self._open_fresh()
+
     def _until(self) -> int:
         """When the next turn is due at the latest, in milliseconds since boot."""
         boot = self._world.clock.boot()
-        until: float = min(self._next_poll, self._record.renew_at)
-        if self._timers:
-            until = min(until, boot + max(0, self._timers[0][0] - self._world.clock.now()))
+        until: float = self._record.renew_at
+        if self._stop is None:
+            until = min(until, self._next_poll)
+            if self._timers:
+                until = min(until, boot + max(0, self._timers[0][0] - self._world.clock.now()))
         for running in self._limited.values():
             until = min(until, running.deadline)
         return max(int(until), boot)
 
-    async def _fire(self) -> bool:
-        """Let due timers and overrun attempts end; whether there were any."""
-        now, boot, fired = self._world.clock.now(), self._world.clock.boot(), False
-        for path, running in [(p, r) for p, r in self._limited.items() if r.deadline <= boot]:
+    def _overrun(self) -> bool:
+        """End the attempts whose time is up; whether there were any."""
+        boot = self._world.clock.boot()
+        over = [(path, running) for path, running in self._limited.items() if running.deadline <= boot]
+        for path, running in over:
             self._effects.cancel(path)
             late = too_late(running.op, running.op.timeout or timedelta(0)) if self._stop is None else None
             self._ended(Ended(path, running.attempt.number, late))
-            fired = True
-        while self._timers and self._timers[0][0] <= now:
-            due, _, path = heapq.heappop(self._timers)
-            waiting = self._waiting.get(path)
-            if waiting is None or waiting.due != due or self._stop is not None:
-                continue
-            fired = True
-            op = waiting.op
-            if waiting.gate is not None:
-                if not isinstance(op, Suspend) or op.expires is None:
-                    continue
-                if not await self._world.store.expire(self.run_id, waiting.recorded_path, waiting.number):
-                    self._look_outside = True  # an answer was first
-                    continue
-                del self._waiting[path]
-                self._reply(op, path, waiting.number, "wake", Failure(Expired(op.name, op.expires)))
-            elif isinstance(op, Sleep):
-                del self._waiting[path]
-                self._reply(op, path, waiting.number, "wake", Success(None))
-            else:
-                del self._waiting[path]
-                self._begin(
-                    op, path, waiting.number + 1, waiting.failed, waiting.began_at, waiting.recorded_path or path
-                )
-        return fired
+        return bool(over)
+
+    def _due(self) -> tuple[int, str] | None:
+        """The first timer that is due, with its path."""
+        while self._timers and self._timers[0][0] <= self._world.clock.now():
+            if self._alive(self._timers[0]):
+                return self._timers[0][0], self._timers[0][2]
+            heapq.heappop(self._timers)
+        return None
+
+    async def _fire(self, path: str) -> bool:
+        """Let what waits for this time go on; False where an answer came first after all."""
+        heapq.heappop(self._timers)
+        waiting = self._waiting[path]
+        op = waiting.op
+        if waiting.gate is not None:
+            expires = op.expires if isinstance(op, Suspend) else None
+            home = self._history.recorded(path)
+            if expires is None or not await self._world.store.expire(self._claim, home, waiting.number):
+                self._look_outside = True
+                return False
+            outcome: Answer = Failure(Expired(op.name, expires))
+        elif isinstance(op, Sleep):
+            outcome = Success(None)
+        else:
+            del self._waiting[path]
+            self._begin(op, path, waiting.number + 1, waiting.failed, waiting.began_at)
+            return True
+        del self._waiting[path]
+        self._reply(op, path, waiting.number, "wake", outcome)
+        return True
 
     def _ended(self, event: Ended) -> None:
         running = self._running.get(event.path)
@@ -407,7 +453,8 @@ class Drive:
         del self._running[event.path]
         self._limited.pop(event.path, None)
         if event.outcome is None:
-            return  # cut off by our stopping: the next worker makes another attempt
+            self._unstarted += 1  # cut off by our stopping: the next worker makes another attempt
+            return
         op, outcome, number = running.op, event.outcome, running.attempt.number
         if isinstance(outcome, Failure):
             error, failed = outcome.failure(), running.failed + 1
@@ -419,8 +466,7 @@ class Drive:
                 self._wait(
                     op, event.path, number, {"retry": failed, "due": due, "error": str(error), "trace": _trace(error)}
                 )
-                again = Waiting(op, number, None, due, failed, running.began_at, event.path)
-                self._await(event.path, again)
+                self._await(event.path, Waiting(op, number, None, due, failed, running.began_at))
                 return
             trace = _trace(error)
             if trace:
@@ -428,44 +474,43 @@ class Drive:
             outcome = Failure(given_up(error, failed))
         self._reply(op, event.path, number, "end", outcome)
 
-    async def _consume_outside(self, outside: Outside) -> bool:
-        """Take what others left; whether anything was taken."""
-        taken = False
-        if self._stop is not None:
+    def _answered(self, gate: Gate) -> bool:
+        """Take an answer, if somebody waits for it."""
+        path = next(
+            (p for p, w in self._waiting.items() if w.gate not in (None, "signal") and self._is(gate, p, w)), None
+        )
+        if path is None:
             return False
-        if outside.cancel is not None and not self._heeded:
-            self._heeded = True
-            if self._machine.cancel(outside.cancel):
-                self._record.note("note", cancel=outside.cancel)
-                return True
-        answered = {
-            (w.recorded_path, w.number): path for path, w in self._waiting.items() if w.gate not in (None, "signal")
-        }
-        for gate in outside.gates:
-            path = answered.get((gate.path, gate.number))
-            if path is None or path not in self._waiting:
-                continue
-            waiting = self._waiting.pop(path)
+        waiting = self._waiting.pop(path)
+        try:
             entry = self._consume(waiting.op, path, gate.number, "wake", f'{{"ok":{gate.answer}}}')
-            self._record.batch.consumed.append((gate.path, gate.number, entry.seq))
-            taken = True
-        for message in outside.signals:
-            path = next((p for p, w in self._waiting.items() if w.gate == "signal" and w.op.name == message.name), None)
-            if path is None:
-                continue
-            waiting = self._waiting[path]
-            payload = f'{{"ok":{message.payload}}}'
-            try:
-                outcomes.load(payload, waiting.op.output, waiting.op.errors)
-            except CodecError as refused:
-                self._record.batch.refused.append((message.name, message.number, str(refused)))
-                continue
-            del self._waiting[path]
-            entry = self._consume(waiting.op, path, waiting.number, "wake", payload)
-            self._record.batch.taken.append((message.name, message.number, entry.seq))
-            self._record.batch.withdrawn.append((waiting.recorded_path, waiting.number))
-            taken = True
-        return taken
+        except CodecError as refused:  # it fitted the schema, and yet not the type: ask again
+            self._record.note("note", path, gate.number, refused=str(refused))
+            self._record.batch.withdrawn.append((gate.path, gate.number))
+            self._history.attempts[path] = gate.number
+            self._open(self._machine.pending[path], None, None)
+            return True
+        self._record.batch.consumed.append((gate.path, gate.number, entry.seq))
+        return True
+
+    def _is(self, gate: Gate, path: str, waiting: Waiting) -> bool:
+        return waiting.number == gate.number and self._history.recorded(path) == gate.path
+
+    def _heard(self, message: SignalRow) -> bool:
+        """Take a message, or set it aside, if somebody waits for one of its name."""
+        path = next((p for p, w in self._waiting.items() if w.gate == "signal" and w.op.name == message.name), None)
+        if path is None:
+            return False
+        waiting = self._waiting.pop(path)
+        try:
+            entry = self._consume(waiting.op, path, waiting.number, "wake", f'{{"ok":{message.payload}}}')
+        except CodecError as refused:
+            self._waiting[path] = waiting
+            self._record.batch.refused.append((message.name, message.number, str(refused)))
+            return True
+        self._record.batch.taken.append((message.name, message.number, entry.seq))
+        self._record.batch.withdrawn.append((self._history.recorded(path), waiting.number))
+        return True
 
     def _close_cancelled(self) -> None:
         for path in self._machine.cancelled:
@@ -475,7 +520,7 @@ class Drive:
                 self._effects.cancel(path)
             waiting = self._waiting.pop(path, None)
             if waiting is not None and waiting.gate is not None:
-                self._record.batch.withdrawn.append((waiting.recorded_path, waiting.number))
+                self._record.batch.withdrawn.append((self._history.recorded(path), waiting.number))
         self._machine.cancelled.clear()
 
     # -- coming to rest ----------------------------------------------------------------------------------------------
@@ -492,7 +537,7 @@ class Drive:
     def _soon(self) -> bool:
         """Whether something that is waited for comes soon enough to wait in the process."""
         horizon = self._world.clock.now() + millis(self._options.linger)
-        return any(due <= horizon and path in self._waiting for due, _, path in self._timers)
+        return any(timer[0] <= horizon and self._alive(timer) for timer in self._timers)
 
     def _waits(self) -> tuple[dict[str, Any], ...]:
         return tuple(
@@ -505,6 +550,9 @@ class Drive:
             for path, w in list(self._waiting.items())[:_LISTED]
         )
 
+    def _awaits(self) -> tuple[str, ...]:
+        return tuple({w.op.name: None for w in self._waiting.values() if w.gate == "signal"})
+
     def _next_due(self) -> int | None:
         return min((w.due for w in self._waiting.values() if w.due is not None), default=None)
 
@@ -512,7 +560,10 @@ class Drive:
         waits, wake_at, batch = self._waits(), self._next_due(), self._record.batch
         batch.status, batch.wake_at, batch.heeded = "parked", wake_at, self._heeded
         batch.reason = json.dumps({"kind": "waiting", "waits": waits})
-        batch.awaits = tuple({w.op.name for w in self._waiting.values() if w.gate == "signal"})
+        batch.awaits = self._awaits()
+        batch.gates = tuple(
+            (self._history.recorded(p), w.number) for p, w in self._waiting.items() if w.gate is not None
+        )
         if await self._record.commit():
             return Parked(waits, wake_at)
         self._look_outside = True
@@ -554,6 +605,10 @@ def gate_kind(op: Suspend[Any, Any] | Signal[Any]) -> GateKind:
     if isinstance(op, Signal):
         return "signal"
     return "approval" if op.output is bool or set(members(op.output)) == {Approved, Denied} else "answer"
+
+
+def _left_at(left: Gate | SignalRow) -> int:
+    return (left.decided_at or 0) if isinstance(left, Gate) else left.at
 
 
 def _trace(error: object) -> str:

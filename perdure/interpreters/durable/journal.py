@@ -7,6 +7,7 @@ else writes only answers, messages, and that a run is ready or to be cancelled.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -102,11 +103,17 @@ class Journal(Transactions):
 
         self._transact(move)
 
-    def expire(self, run_id: str, path: str, number: int) -> bool:
-        """Close an open gate because its time is up; False where an answer was first."""
-        gate: dict[str, Any] = {"run_id": run_id, "path": path, "number": number}
+    def expire(self, claim: Claim, path: str, number: int) -> bool:
+        """Close an open gate because its time is up; False where an answer was first.
+
+        Raises:
+            Fenced: The claim no longer holds.
+        """
+        gate: dict[str, Any] = {"run_id": claim.run_id, "path": path, "number": number}
 
         def close() -> bool:
+            if self._say(texts.IS_MINE, _mine(claim)).fetchone() is None:
+                raise self._fenced(claim)
             self._say(texts.EXPIRE, gate)
             return bool(expired())
 
@@ -261,10 +268,10 @@ class Journal(Transactions):
             self._say(texts.TAKE, {"run_id": run_id, "name": name, "number": number, "seq": seq})
         for name, number, why in batch.refused:
             self._say(texts.REFUSE, {"run_id": run_id, "name": name, "number": number, "why": why})
+        for gate in batch.opened:  # first: what was opened may have been closed before it was written
+            self._say(texts.OPEN, attrs.asdict(gate))
         for path, number in batch.withdrawn:
             self._say(texts.WITHDRAW, {"run_id": run_id, "path": path, "number": number})
-        for gate in batch.opened:
-            self._say(texts.OPEN, attrs.asdict(gate))
         if batch.lease_until is not None:
             self._say(texts.RENEW, {**mine, "lease_until": batch.lease_until})
         if batch.status is None:
@@ -288,9 +295,9 @@ class Journal(Transactions):
     def _arrived(self, batch: Batch) -> bool:
         """Whether what the run would park for is there already."""
         run_id = {"run_id": batch.claim.run_id}
-        if self._say(texts.ANSWERED, run_id).fetchone() is not None:
+        if any((row[1], row[2]) in batch.gates for row in self._say(texts.ANSWERED, run_id)):
             return True
-        if any(row[1] in batch.awaits for row in self._say(texts.SENT, run_id)):
+        if self._say(texts.SENT, {**run_id, "awaits": json.dumps(batch.awaits)}).fetchone() is not None:
             return True
         run = self._run(batch.claim.run_id)
         return run is not None and run.cancel is not None and not batch.heeded

@@ -164,8 +164,8 @@ class Batch:
         refused: `(name, number, why)` of signals to set aside.
         lease_until: If given, the lease is moved in the same commit.
         status: If given, the run row moves to it; any but `running` gives up the claim.
-        parks: With status `parked`: commit, but stay `running` if an answer, a signal that is waited for, or the wish
-            to cancel has arrived meanwhile. `awaits` names the signals that are waited for.
+        gates: What a run that parks waits for, as `(path, number)`; `awaits` names the signals. If one of them was
+            answered or sent meanwhile, or somebody wishes to cancel, all is written, but the run stays `running`.
         heeded: The wish to cancel is known to the owner and does not keep the run from parking.
     """
 
@@ -180,6 +180,7 @@ class Batch:
     status: Status | None = None
     reason: str | None = None
     wake_at: int | None = None
+    gates: tuple[tuple[str, int], ...] = ()
     awaits: tuple[str, ...] = ()
     heeded: bool = False
     outcome: str | None = None
@@ -241,10 +242,16 @@ class Store(Protocol):
         """
         ...
 
-    async def outside(self, run_id: str) -> Outside: ...
+    async def outside(self, run_id: str, awaits: tuple[str, ...]) -> Outside:
+        """Answers that were not consumed, the oldest messages under the names that are awaited, the wish to cancel."""
+        ...
 
-    async def expire(self, run_id: str, path: str, number: int) -> bool:
-        """Close an open gate because its time is up; False where an answer was first."""
+    async def expire(self, claim: Claim, path: str, number: int) -> bool:
+        """Close an open gate because its time is up; False where an answer was first.
+
+        Raises:
+            Fenced: The claim no longer holds.
+        """
         ...
 
     def changed(self) -> bool:

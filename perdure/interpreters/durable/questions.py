@@ -70,10 +70,10 @@ class Questions:
         """A run's inbox, by name and then in the order of sending; consumed ones too."""
         return [SignalRow(*row) for row in self._ask(texts.SIGNALS_OF, run_id=run_id)]
 
-    def outside(self, run_id: str) -> Outside:
-        """What others left for a run, and its owner has not consumed."""
+    def outside(self, run_id: str, awaits: Sequence[str]) -> Outside:
+        """What others left for a run, and its owner has not consumed; of messages, those of the names awaited."""
         gates = [Gate(*row) for row in self._ask(texts.ANSWERED, run_id=run_id)]
-        signals = [SignalRow(*row) for row in self._ask(texts.SENT, run_id=run_id)]
+        signals = [SignalRow(*row) for row in self._ask(texts.SENT, run_id=run_id, awaits=json.dumps(awaits))]
         run = self.find(run_id)
         return Outside(gates, signals, run.cancel if run is not None else None)
 

@@ -34,14 +34,14 @@ class Unfinished:
         attempts: The number of the newest attempt, or of the newest gate.
         failed: How many attempts failed by their own doing.
         began_at: When the first attempt began.
-        recorded_path: What it was called when it was first recorded: its idempotency key is made of that.
+        since: The number of its first entry.
     """
 
     last: Entry
     attempts: int
     failed: int
     began_at: int
-    recorded_path: str
+    since: int
 
     @property
     def waits_since(self) -> dict[str, Any] | None:
@@ -56,7 +56,8 @@ class History:
     Attributes:
         outcomes: The entries that count, oldest first.
         unfinished: By path.
-        attempts: The highest number ever used for a path whose outcomes were voided.
+        attempts: The highest number ever used for a path whose outcome, or whose attempts, were voided.
+        origin: Paths that were renamed, to what they were called when they were first recorded.
         changed: Paths whose changed input was noted, with the digest noted last.
         cancelled_at: The number after which the run was cancelled, and why.
         last: The newest entry.
@@ -65,6 +66,7 @@ class History:
     outcomes: list[Entry] = attrs.field(factory=list)
     unfinished: dict[str, Unfinished] = attrs.field(factory=dict)
     attempts: dict[str, int] = attrs.field(factory=dict)
+    origin: dict[str, str] = attrs.field(factory=dict)
     changed: dict[str, str] = attrs.field(factory=dict)
     cancelled_at: tuple[int, str] | None = None
     last: Entry | None = None
@@ -97,19 +99,26 @@ class History:
         known = self.unfinished.get(entry.path)
         failed = int(entry.kind == "wait" and '"retry"' in entry.payload)
         if known is None:
-            self.unfinished[entry.path] = Unfinished(entry, entry.attempt, failed, entry.at, entry.path)
+            self.unfinished[entry.path] = Unfinished(entry, entry.attempt, failed, entry.at, entry.seq)
         else:
             known.last, known.attempts, known.failed = entry, entry.attempt, known.failed + failed
 
     def void(self, first: int) -> None:
-        """Let no outcome from this number on count; what was open is open no more, but keeps its count of attempts."""
-        for entry in self.outcomes:
-            if entry.seq >= first:
-                self.attempts[entry.path] = max(entry.attempt, self.attempts.get(entry.path, 0))
+        """Let no outcome from this number on count, nor what was begun since; counts of attempts go on."""
+        voided = [(entry.path, entry.attempt) for entry in self.outcomes if entry.seq >= first]
         self.outcomes = [entry for entry in self.outcomes if entry.seq < first]
         for path, open_ in list(self.unfinished.items()):
-            self.attempts[path] = max(open_.attempts, self.attempts.get(path, 0))
-            del self.unfinished[path]
+            if open_.since >= first:
+                voided.append((path, open_.attempts))
+                del self.unfinished[path]
+        for path, attempt in voided:
+            self.attempts[path] = max(attempt, self.attempts.get(path, 0))
+
+    def recorded(self, path: str) -> str:
+        """What a path was called when it was first recorded: its idempotency key and its gates go by that."""
+        if path in self.origin:
+            return self.origin[path]
+        return f"{path}~" if path in self.origin.values() else path  # a new step under a name that was given up
 
     def _note(self, entry: Entry, note: Mapping[str, Any]) -> None:
         if "changed" in note:
@@ -125,20 +134,21 @@ class History:
         Args:
             names: Old to new: whole paths, or single names wherever they occur.
         """
-        count = 0
-        renamed: list[Entry] = []
-        for entry in self.outcomes:
-            path = _renamed(entry.path, names)
-            count += path != entry.path
-            renamed.append(entry._replace(path=path) if path != entry.path else entry)
-        self.outcomes = renamed
-        for path in list(self.unfinished):
-            new = _renamed(path, names)
-            if new != path:
-                count += 1
-                self.unfinished[new] = self.unfinished.pop(path)
+        known = [entry.path for entry in self.outcomes] + list(self.unfinished) + list(self.attempts)
+        new = {path: _renamed(path, names) for path in known}
+        changed = {old: path for old, path in new.items() if old != path}
+        if len(set(new.values())) < len(new):
+            both = next(path for path in changed.values() if list(new.values()).count(path) > 1)
+            raise Drifted(f"two steps would be called {both}: the new name is recorded already. Give another one")
+        self.outcomes = [
+            entry._replace(path=changed[entry.path]) if entry.path in changed else entry for entry in self.outcomes
+        ]
+        self.unfinished = {new[path]: open_ for path, open_ in self.unfinished.items()}
+        self.attempts = {new[path]: number for path, number in self.attempts.items()}
         self.changed = {_renamed(path, names): digest for path, digest in self.changed.items()}
-        return count
+        moved = {path: self.recorded(old) for old, path in changed.items()}
+        self.origin = {path: old for path, old in self.origin.items() if path not in changed} | moved
+        return len(changed)
 
 
 def _renamed(path: str, names: Mapping[str, str]) -> str:
@@ -198,8 +208,9 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
     def look() -> None:
         for request in machine.fresh():
             opened[request.key] = request
-            if unasked:
-                unasked.pop(request.key, None)
+            begun = unasked.pop(request.key, None) if unasked else None
+            if begun is not None and begun.last.shape != shape_of(request.op):
+                raise Drifted(_reshaped(run_id, len(history.outcomes), total, begun.last, request.op))
 
     look()
     for n, entry in enumerate(history.outcomes):
@@ -212,12 +223,14 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
             raise Drifted(_drift(run_id, n, total, entry, list(machine.pending.values()), machine))
         if shape_of(request.op) != entry.shape:
             raise Drifted(_reshaped(run_id, n, total, entry, request.op))
-        if on_change == "rerun" or entry.input:
-            asked = input_of(request.op)
+        if entry.shape:
+            asked = _input(run_id, entry, request.op)
             if asked != entry.input:
                 if on_change == "refuse":
                     raise Drifted(_other_input(run_id, entry))
                 if on_change == "rerun":
+                    if history.cancelled_at is not None:
+                        raise Drifted(f"run {run_id} is being cancelled: nothing of it is executed again but its undos")
                     walk.void_from = entry.seq
                     break
                 if history.changed.get(entry.path) != asked:  # said once
@@ -242,6 +255,16 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
     machine.cancelled.clear()
     walk.opened = [request for key, request in opened.items() if machine.pending.get(key) is request]
     return walk
+
+
+def _input(run_id: str, entry: Entry, op: Op[Any, Any]) -> str:
+    try:
+        return input_of(op)
+    except (codec.CodecError, TypeError) as error:
+        raise Drifted(
+            f"run {run_id} cannot resume: {entry.path} is now called with arguments that do not fit: {error}\n"
+            "  Nothing was executed and nothing was written. Restore the old code, or give what the annotations say"
+        ) from error
 
 
 def _drift(
@@ -316,11 +339,6 @@ def _other_input(run_id: str, entry: Entry) -> str:
             "    restore the old input",
         ]
     )
-
-
-def once_interrupted(op: Op[Any, Any], open_: Unfinished | None) -> bool:
-    """Whether this leaf must not be run again: it is `once`, and an attempt of it was cut off."""
-    return op.repeat == "once" and open_ is not None and open_.last.kind == "begin"
 
 
 def performed(op: Op[Any, Any]) -> bool:

@@ -104,8 +104,8 @@ class SqliteStore:
     async def gates(self, run_id: str) -> Sequence[Gate]:
         return await self._read(functools.partial(self.journal.gates, run_id))
 
-    async def outside(self, run_id: str) -> Outside:
-        return await self._read(functools.partial(self.journal.outside, run_id))
+    async def outside(self, run_id: str, awaits: tuple[str, ...]) -> Outside:
+        return await self._read(functools.partial(self.journal.outside, run_id, awaits))
 
     async def start(self, run: Run) -> Run:
         return await self._write(functools.partial(self.journal.start, run))
@@ -122,8 +122,8 @@ class SqliteStore:
     async def renew(self, claim: Claim, lease_until: int) -> None:
         await self._write(functools.partial(self.journal.renew, claim, lease_until))
 
-    async def expire(self, run_id: str, path: str, number: int) -> bool:
-        return await self._write(functools.partial(self.journal.expire, run_id, path, number), joins=False)
+    async def expire(self, claim: Claim, path: str, number: int) -> bool:
+        return await self._write(functools.partial(self.journal.expire, claim, path, number), joins=False)
 
     def changed(self) -> bool:
         seen = _seen.get(self._seen)

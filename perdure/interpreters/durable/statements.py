@@ -82,8 +82,16 @@ _queued: Final = (SIGNALS.c.name, SIGNALS.c.number)
 SIGNALS_OF: Final = _said(select(SIGNALS).where(SIGNALS.c.run_id == bindparam("run_id")).order_by(*_queued))
 SENT: Final = _said(
     select(SIGNALS)
-    .where(SIGNALS.c.run_id == bindparam("run_id"), SIGNALS.c.consumed.is_(null()), SIGNALS.c.refused.is_(null()))
+    .where(
+        SIGNALS.c.run_id == bindparam("run_id"),
+        # The names come as one JSON array. Of a long queue, the next hundred are enough for one look.
+        SIGNALS.c.name.in_(select(literal_column("value")).select_from(func.json_each(bindparam("awaits")))),
+        SIGNALS.c.consumed.is_(null()),
+        SIGNALS.c.refused.is_(null()),
+    )
     .order_by(*_queued)
+    .limit(literal_column("100"))
+    .offset(literal_column("0"))
 )
 SIGNAL: Final = _said(select(SIGNALS).where(_this_signal))
 SIGNAL_OF_IDEM: Final = _said(

@@ -39,7 +39,9 @@ FROM signals
 WHERE signals.run_id = :run_id ORDER BY signals.name, signals.number"""
 SENT: Final = """SELECT signals.run_id, signals.name, signals.number, signals.payload, signals.at, signals.idem, signals.consumed, signals.refused
 FROM signals
-WHERE signals.run_id = :run_id AND signals.consumed IS NULL AND signals.refused IS NULL ORDER BY signals.name, signals.number"""
+WHERE signals.run_id = :run_id AND signals.name IN (SELECT value
+FROM json_each(:awaits)) AND signals.consumed IS NULL AND signals.refused IS NULL ORDER BY signals.name, signals.number
+ LIMIT 100 OFFSET 0"""
 SIGNAL: Final = """SELECT signals.run_id, signals.name, signals.number, signals.payload, signals.at, signals.idem, signals.consumed, signals.refused
 FROM signals
 WHERE signals.run_id = :run_id AND signals.name = :name AND signals.number = :number"""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
 from returns.result import Failure, Result, Success
-from worlds import Lab
+from worlds import Lab, now
 
 from perdure import (
     Approved,
@@ -19,21 +19,26 @@ from perdure import (
     Do,
     Expired,
     Fault,
+    Interrupted,
     RetriesExhausted,
     Retry,
     StepFault,
     StepTimedOut,
+    TimedOut,
     approval,
     child,
     compensate,
     fail,
     for_each,
     parallel,
+    parallel_map,
     race,
     signal,
     sleep,
+    sleep_until,
     step,
     suspend,
+    timeout,
     workflow,
 )
 from perdure.core.asked import Answer, Asked
@@ -42,6 +47,7 @@ from perdure.core.leaves import Step
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
+from perdure.interpreters.durable.takeover import begin
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
 
@@ -731,3 +737,287 @@ def seen(answers: Mapping[str, str]) -> object:
 def test_a_denial_is_a_decision_and_no_failure() -> None:
     assert seen({"go": '{"_type":"Denied","by":"bo","note":"","at":null}'}) == Success(False)
     assert Denied(by="bo") != Approved(by="bo")
+
+
+# -- what a hostile reader found ---------------------------------------------------------------------------------------
+
+
+@workflow
+def gate_against_the_past() -> Do[str]:
+    yield from race(
+        suspend("first").map(lambda _: "answered"), sleep_until(datetime(2020, 1, 1, tzinfo=UTC)).map(lambda _: "late")
+    )
+    yield from suspend("second")
+    return "ok"
+
+
+def test_a_gate_that_is_closed_before_it_is_written_is_not_left_open() -> None:
+    run = lab(gate_against_the_past())
+    assert isinstance(run.start(), Parked)
+
+    assert [(g.name, g.status) for g in run.store.gate_rows.values()] == [("first", "withdrawn"), ("second", "open")]
+    run.store.answer("run", "second", "true")
+    assert run.resume() == Finished(Success("ok"))
+
+
+@workflow(name="flow")
+def planned(text: str) -> Do[bool]:
+    yield from add(len(text), 1)
+    return (yield from suspend("ok", show="the plan"))
+
+
+def test_executing_anew_withdraws_the_gates_of_what_no_longer_counts() -> None:
+    before = lab(planned("short"))
+    before.start()
+    after = recoded(before, planned("much longer"))
+
+    assert isinstance(after.resume(Options(on_change="rerun")), Parked)
+
+    assert [(gate.number, gate.status) for gate in after.store.gate_rows.values()] == [(1, "withdrawn"), (2, "open")]
+    after.store.answer("run", "ok", "true")
+    assert after.resume() == Finished(Success(True))
+
+
+@workflow
+def limited() -> Do[bool, TimedOut]:
+    return (yield from timeout(suspend("ok"), timedelta(seconds=2)))
+
+
+def test_an_answer_in_time_wins_over_a_timer_that_is_seen_later() -> None:
+    for answered_at, outcome in ((1000, Success(True)), (3000, Failure(TimedOut(timedelta(seconds=2))))):
+        run = lab(limited())
+        began = run.clock.now()
+        run.start()
+        run.store.answer("run", "ok", "true", at=began + answered_at)
+        run.clock.advance(9000)
+        assert run.resume() == Finished(outcome)
+
+
+def test_timers_that_are_seen_late_fire_in_due_order() -> None:
+    @workflow
+    def two_timers() -> Do[str]:
+        return (
+            yield from race(
+                sleep(timedelta(seconds=2)).map(lambda _: "two"), sleep(timedelta(seconds=1)).map(lambda _: "one")
+            )
+        )
+
+    run = lab(two_timers())
+    run.start()
+    run.clock.advance(9000)
+    assert run.resume() == Finished(Success("one"))
+
+
+@workflow(name="shown")
+def renamed_gate(what: str) -> Do[bool]:
+    return isinstance((yield from approval("okay", show=what)), Approved)
+
+
+def test_renaming_a_gate_does_not_let_its_approval_pass_for_another_subject() -> None:
+    for what, ended in (("A", True), ("B", False)):
+        before = lab(shown("A"))
+        before.start()
+        before.store.answer("run", "go", YES)
+        rest = recoded(before, renamed_gate(what)).resume(Options(rename={"go": "okay"}))
+        assert isinstance(rest, Finished) is ended
+
+
+@workflow(name="calls")
+def calls_renamed() -> Do[int, Busy | StepFault]:
+    return (yield from step(name="dial", retry=Retry(attempts=3, wait=timedelta(hours=1), jitter=0))(call.task.fn)())  # type: ignore[attr-defined]
+
+
+def test_all_attempts_of_a_renamed_step_share_one_key() -> None:
+    before = lab(calls())
+    before.start()
+    after = recoded(before, calls_renamed())
+    before.clock.advance(4_000_000)
+    after.resume(Options(rename={"call": "dial"}))
+    before.clock.advance(8_000_000)
+    after.resume()
+
+    keys = {key for _, _, key in [*before.executed, *after.executed]}
+    assert [number for _, number, _ in [*before.executed, *after.executed]] == [1, 2, 3]
+    assert len(keys) == 1
+
+
+@step(repeat="once")
+def pay(amount: int) -> int:
+    return amount
+
+
+@workflow
+def pays_two(first: str, second: str) -> Do[dict[str, int], StepFault]:
+    return (yield from parallel_map({first: pay(1), second: pay(2)}))
+
+
+def test_names_can_be_exchanged_and_a_once_step_still_runs_once() -> None:
+    before = lab(pays_two("x", "y"), stop_after=2, seconds={"pay": 60.0})
+    before.start()
+
+    rest = recoded(before, pays_two("x", "y")).resume(Options(rename={"x": "y", "y": "x"}))
+
+    assert isinstance(rest, Finished)
+    assert isinstance(rest.outcome.failure(), Interrupted)
+    assert len(before.executed) == 2
+
+
+def test_a_name_that_is_recorded_already_is_no_new_name() -> None:
+    with pytest.raises(Drifted, match="two steps would be called flow/other"):
+        parked().resume(Options(rename={"add": "other"}))
+
+
+@workflow(name="flow")
+def pays_and_plans(text: str) -> Do[object, StepFault]:
+    return (yield from parallel(pay(1), add(len(text), 1), suspend("ok")))
+
+
+def test_executing_anew_what_changed_never_repeats_a_once_step() -> None:
+    before = lab(pays_and_plans("short"))
+    before.start()
+    after = recoded(before, pays_and_plans("much longer"))
+
+    rest = after.resume(Options(on_change="rerun"))
+
+    assert [path for path, _, _ in after.executed if path.endswith("pay")] == []
+    assert isinstance(rest, Finished | Parked)
+
+
+@workflow
+def refunds_slowly(amount: int) -> Do[bool]:
+    yield from compensate(add(amount, 1), lambda n: sleep(timedelta(days=1)))
+    return (yield from suspend("ok"))
+
+
+def test_a_run_that_is_being_cancelled_is_not_executed_anew() -> None:
+    before = lab(refunds_slowly(1))
+    before.start()
+    before.store.cancel("run", "enough")
+    assert isinstance(before.resume(), Parked)
+
+    with pytest.raises(Drifted, match="is being cancelled"):
+        recoded(before, refunds_slowly(2)).resume(Options(on_change="rerun"))
+
+
+@step(name="add")
+def add_as_text(a: int, b: int) -> str:
+    return str(a + b)
+
+
+@workflow(name="chain")
+def chain_of_text(steps: int) -> Do[str]:
+    return (yield from add_as_text(0, 0))
+
+
+def test_another_type_of_a_step_that_was_cut_off_is_another_step() -> None:
+    before = lab(chain(3), seconds={"add": 60.0}, stop_after=1)
+    before.start()
+    with pytest.raises(Drifted, match="is another step than the one that was recorded"):
+        recoded(before, chain_of_text(3)).resume()
+
+
+@step
+def grow(items: list[int]) -> int:
+    items.append(1)
+    return len(items)
+
+
+@workflow
+def grows() -> Do[int]:
+    items: list[int] = []
+    yield from grow(items)
+    if items:
+        yield from add(1, 1)
+    yield from suspend("ok")
+    return len(items)
+
+
+def test_a_step_cannot_change_what_the_workflow_holds() -> None:
+    run = lab(grows())
+    run.start()
+    run.store.answer("run", "ok", "true")
+    assert run.resume() == Finished(Success(0))
+
+
+@workflow(name="undo")
+def named_undo() -> Do[bool]:
+    yield from compensate(add(1, 1), lambda n: add(n, 0))
+    return (yield from suspend("ok"))
+
+
+def test_a_workflow_called_undo_shares_no_key_with_its_rollback() -> None:
+    run = lab(named_undo())
+    run.start()
+    run.store.cancel("run", "enough")
+    run.resume()
+    assert [path for path, _, _ in run.executed] == ["undo/add", "undo#2/add"]
+
+
+@workflow
+def slow_beside_a_gate() -> Do[object]:
+    return (yield from parallel(add(1, 1), suspend("ok")))
+
+
+def test_a_stop_that_cuts_a_step_off_leaves_the_run_ready_and_not_waiting_for_a_person() -> None:
+    run = lab(slow_beside_a_gate(), seconds={"add": 60.0}, stop_after=1)
+    assert run.start() == Stopped("SIGTERM")
+    assert status(run) == "ready"
+
+
+def test_an_answer_that_does_not_decode_is_refused_and_asked_again() -> None:
+    @workflow
+    def number() -> Do[int]:
+        return (yield from suspend("n", int))
+
+    run = lab(number())
+    run.start()
+    run.store.answer("run", "n", "1.0")
+    assert isinstance(run.resume(), Parked)
+    assert [(gate.number, gate.status) for gate in run.store.gate_rows.values()] == [(1, "withdrawn"), (2, "open")]
+    run.store.answer("run", "n", "1")
+    assert run.resume() == Finished(Success(1))
+
+
+def test_a_step_that_is_called_wrongly_blocks_the_run() -> None:
+    @workflow
+    def calls_wrongly() -> Do[int]:
+        return (yield from add(1, 2, 3))  # type: ignore[call-arg]
+
+    run = lab(calls_wrongly())
+    with pytest.raises(Blocked, match="too many positional arguments"):
+        run.start()
+    assert status(run) == "blocked"
+
+
+def test_a_prompt_may_hold_what_no_column_can() -> None:
+    @workflow
+    def odd() -> Do[bool]:
+        return (yield from suspend("ok", prompt="\ud800 sure?"))
+
+    run = lab(odd())
+    run.start()
+    assert [gate.prompt for gate in run.store.gate_rows.values()] == ["\\ud800 sure?"]
+
+
+def test_an_expiry_beyond_the_calendar_blocks_the_run() -> None:
+    @workflow
+    def eternal() -> Do[bool, Expired]:
+        return (yield from suspend("ok", expires=timedelta.max))
+
+    with pytest.raises(Blocked):
+        lab(eternal()).start()
+
+
+def test_timers_of_closed_waits_are_forgotten() -> None:
+    @workflow
+    def many(rounds: int) -> Do[int]:
+        for n in range(rounds):
+            yield from timeout(add(n, 1), timedelta(days=1))
+        return rounds
+
+    sizes: list[int] = []
+    run = lab(many(600))
+    run.perform = lambda asked: (sizes.append(asked.attempt.number), perform(asked))[1]
+    driven = begin(run._world(), now(run.store.start(run.row())), run.call, Options(), "memory")
+    now(driven.run(run._effects(), lambda entry: None))
+    assert len(driven._timers) < 200

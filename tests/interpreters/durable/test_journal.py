@@ -425,7 +425,7 @@ def test_a_message_that_was_not_sent_is_not_taken_for_an_equal_one(journal: Jour
 
 # -- parking ---------------------------------------------------------------------------------------------------------
 
-PARK = Batch(MINE, status="parked", reason='{"waits":[]}', wake_at=50, awaits=("mail",))
+PARK = Batch(MINE, status="parked", reason='{"waits":[]}', wake_at=50, gates=(("ship", 1),), awaits=("mail",))
 
 
 def test_a_run_that_waits_parks(journal: Journal, run: Run) -> None:
@@ -474,8 +474,8 @@ def test_an_answer_that_this_very_batch_consumes_keeps_nothing_from_parking(jour
     )
 
     assert journal.commit(batch)
-    assert journal.outside(RUN.run_id).gates == []
-    assert journal.outside(RUN.run_id).signals == []
+    assert journal.outside(RUN.run_id, ("mail", "news")).gates == []
+    assert journal.outside(RUN.run_id, ("mail", "news")).signals == []
     assert [(row.consumed, row.refused) for row in journal.signals(RUN.run_id)] == [(2, None), (None, "no number")]
 
 
@@ -511,7 +511,7 @@ def test_an_answer_decides_the_gate(journal: Journal, gate: Gate) -> None:
         status="decided", answer="true", answer_digest=codec.digest("true"), by="ada", note="fine", via="cli",
         idem="k", decided_at=10,
     )  # fmt: skip
-    assert journal.outside(RUN.run_id).gates == [decided]
+    assert journal.outside(RUN.run_id, ("mail", "news")).gates == [decided]
     assert [gate.path for gate in journal.open_gates(RUN.run_id)] == ["mail"]
 
 
@@ -532,14 +532,14 @@ def test_another_answer_names_who_was_first(journal: Journal, gate: Gate) -> Non
 def test_an_answer_to_what_was_not_shown_is_refused(journal: Journal, gate: Gate) -> None:
     with pytest.raises(Conflict, match="asks something else"):
         answered(journal, subject="another")
-    assert journal.outside(RUN.run_id).gates == []
+    assert journal.outside(RUN.run_id, ("mail", "news")).gates == []
 
 
 def test_an_answer_after_the_time_is_refused(journal: Journal, gate: Gate) -> None:
     with pytest.raises(Conflict, match="has expired"):
         answered(journal, now=20)
-    assert journal.expire(RUN.run_id, "ship", 1)
-    assert journal.expire(RUN.run_id, "ship", 1)
+    assert journal.expire(MINE, "ship", 1)
+    assert journal.expire(MINE, "ship", 1)
     with pytest.raises(Conflict, match="has expired"):
         answered(journal, now=15)
 
@@ -547,8 +547,8 @@ def test_an_answer_after_the_time_is_refused(journal: Journal, gate: Gate) -> No
 def test_time_does_not_close_a_decided_gate(journal: Journal, gate: Gate) -> None:
     answered(journal)
 
-    assert not journal.expire(RUN.run_id, "ship", 1)
-    assert not journal.expire(RUN.run_id, "nowhere", 1)
+    assert not journal.expire(MINE, "ship", 1)
+    assert not journal.expire(MINE, "nowhere", 1)
 
 
 def test_what_is_not_asked_cannot_be_answered(journal: Journal, gate: Gate) -> None:
@@ -632,7 +632,7 @@ def test_a_park_and_an_answer_at_once_never_leave_a_run_asleep_with_an_answer(
         journal.commit(Batch(mine, opened=[attrs.evolve(GATE, path=path)], withdrawn=[(f"ship#{number - 1}", 1)]))
 
         at_once(
-            functools.partial(journal.commit, Batch(mine, status="parked")),
+            functools.partial(journal.commit, Batch(mine, status="parked", gates=((path, 1),))),
             lambda path=path: elsewhere.answer(
                 RUN.run_id, path, 1, subject="subject", answer="1", by=None, note=None, via=None, idem=None, now=1
             ),
@@ -653,7 +653,7 @@ def test_messages_queue_by_name_and_may_come_before_the_run(journal: Journal) ->
     journal.start(RUN)
 
     assert [(row.name, row.number) for row in sent] == [("mail", 1), ("news", 1), ("mail", 2)]
-    assert journal.outside(RUN.run_id).signals == [sent[0], sent[2], sent[1]]
+    assert journal.outside(RUN.run_id, ("mail", "news")).signals == [sent[0], sent[2], sent[1]]
 
 
 def test_a_message_sent_again_under_its_key_is_there_once(journal: Journal, run: Run) -> None:
@@ -701,7 +701,7 @@ def test_the_first_wish_to_cancel_counts_and_wakes_a_parked_run(journal: Journal
 
     assert (first.status, first.cancel) == ("ready", "enough")
     assert second == first
-    assert journal.outside(RUN.run_id).cancel == "enough"
+    assert journal.outside(RUN.run_id, ("mail", "news")).cancel == "enough"
 
 
 def test_a_cancelled_run_may_be_cancelled_again_and_no_run_may_not(journal: Journal, run: Run) -> None:
@@ -794,9 +794,9 @@ def test_the_store_is_what_the_drive_asks_for(store: SqliteStore) -> None:
         )
         await store.send(RUN.run_id, "mail", "1", idem=None, now=1)
         await store.ask_cancel(RUN.run_id, "enough", 1)
-        outside = await port.outside(RUN.run_id)
+        outside = await port.outside(RUN.run_id, ("mail",))
         assert (len(outside.gates), len(outside.signals), outside.cancel) == (1, 1, "enough")
-        assert not await port.expire(RUN.run_id, "ship", 1)
+        assert not await port.expire(claimed, "ship", 1)
         assert len(await port.entries(RUN.run_id)) == 2
         assert len(await port.gates(RUN.run_id)) == 2
         assert len(await port.database_id()) == 32

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from perdure.core.asked import Asked, Handlers
-from perdure.core.faults import Defect
+import attrs
+from returns.result import Failure, Success
+
+from perdure.core.asked import Answer, Asked, Handlers
+from perdure.core.faults import Defect, StepFault
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.ports import Ended, Event, Stop
 from perdure.interpreters.handlers import find, making
 
 
 class Threads:
-    """Daemon threads for sync steps: a step that hangs cannot keep the process from ending.
+    """Daemon threads for sync steps: one that hangs keeps neither the process from ending nor others from running.
 
     Args:
-        most: How many at once; more calls queue.
+        most: How many at once, abandoned calls not counted; more calls queue.
     """
 
     def __init__(self, most: int = 32) -> None:
@@ -28,39 +32,63 @@ class Threads:
         self._idle = 0
         self._count = 0
         self._lock = threading.Lock()
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
 
-    def run(self, call: Callable[[], object]) -> asyncio.Future[object]:
+    def run(self, work: Callable[[], object]) -> asyncio.Future[object]:
         """Call it in a thread, in the caller's context. Cancelling the future abandons the call."""
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-        future: asyncio.Future[object] = loop.create_future()
-
-        def work() -> None:
-            if future.cancelled():
-                return
-            try:
-                result, error = context.run(call), None
-            except BaseException as raised:  # handed to whoever awaits it
-                result, error = None, raised
-            try:
-                loop.call_soon_threadsafe(_settle, future, result, error)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                return
-
+        call = _Call(work, asyncio.get_running_loop().create_future(), contextvars.copy_context())
+        call.future.add_done_callback(lambda future: self._abandon(call) if future.cancelled() else None)
         with self._lock:
-            if self._idle == 0 and self._count < self._most:
-                self._count += 1
-                threading.Thread(target=self._serve, name=f"perdure-step-{self._count}", daemon=True).start()
-            else:
-                self._idle = max(0, self._idle - 1)
-        self._calls.put(work)
-        return future
+            self._calls.put(call)
+            self._serve_more()
+        return call.future
+
+    def _abandon(self, call: _Call) -> None:
+        """Let another thread take the place of one whose call nobody waits for."""
+        with self._lock:
+            if call.running and not call.abandoned:
+                call.abandoned = True
+                self._count -= 1
+                self._serve_more()
+
+    def _serve_more(self) -> None:
+        if self._idle < self._calls.qsize() and self._count < self._most:
+            self._count += 1
+            threading.Thread(target=self._serve, name="perdure-step", daemon=True).start()
 
     def _serve(self) -> None:
         while True:
-            self._calls.get()()
             with self._lock:
                 self._idle += 1
+            call = self._calls.get()
+            with self._lock:
+                self._idle -= 1
+                call.running = not call.future.cancelled()
+            if call.running:
+                call.make()
+            with self._lock:
+                call.running = False
+                if call.abandoned:
+                    return
+
+
+@attrs.define(eq=False)
+class _Call:
+    work: Callable[[], object]
+    future: asyncio.Future[object]
+    context: contextvars.Context
+    running: bool = False
+    abandoned: bool = False
+
+    def make(self) -> None:
+        result, error = None, None
+        try:
+            result = self.context.run(self.work)
+        except BaseException as raised:  # also what would end a thread: whoever awaits it decides
+            error = raised
+        # Closed meanwhile, the loop has nobody who waits.
+        with contextlib.suppress(RuntimeError):
+            self.future.get_loop().call_soon_threadsafe(_settle, self.future, result, error)
 
 
 def _settle(future: asyncio.Future[object], result: object, error: BaseException | None) -> None:
@@ -134,12 +162,17 @@ class LoopEffects:
         making(attempt)
         try:
             outcome = await find(self._handlers, asked.op)(asked)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if self._tasks.get(attempt.path) is not asyncio.current_task():
                 raise  # we cancelled it
-            outcome = None  # it cancelled itself: nobody knows how far it came
+            outcome = _escaped(asked, error)
         except Exception as error:
-            self._tell(error if isinstance(error, Defect) else _broken(asked, error))
+            self._tell(error if isinstance(error, Defect) else _broken(asked, f"raised {error!r}", error))
+            return
+        except BaseException as error:  # sys.exit() in a step ends the step, not the worker
+            outcome = _escaped(asked, error)
+        if not isinstance(outcome, Success | Failure):
+            self._tell(_broken(asked, f"returned {outcome!r}"))
             return
         if self._tasks.get(attempt.path) is asyncio.current_task():
             del self._tasks[attempt.path]
@@ -154,9 +187,15 @@ class LoopEffects:
             self._waiter.set_result(None)
 
 
-def _broken(asked: Asked, error: Exception) -> Defect:
-    defect = Defect(
-        f"the handler of {asked.op.kind} {asked.op.name!r} raised {error!r}; a handler answers Success or Failure"
+def _escaped(asked: Asked, error: BaseException) -> Answer:
+    fault = StepFault(
+        asked.op.name, type(error).__name__, str(error) or "it ended itself, and not by a value or an error"
     )
+    fault.__cause__ = error
+    return Failure(fault)
+
+
+def _broken(asked: Asked, what: str, error: Exception | None = None) -> Defect:
+    defect = Defect(f"the handler of {asked.op.kind} {asked.op.name!r} {what}; a handler answers Success or Failure")
     defect.__cause__ = error
     return defect
