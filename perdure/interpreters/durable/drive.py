@@ -13,7 +13,7 @@ import math
 import traceback
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import attrs
 from returns.result import Failure, Success
@@ -44,12 +44,14 @@ from perdure.interpreters.durable.ports import (
     Stop,
     World,
 )
-from perdure.interpreters.durable.recording import Recording, Tell, signature
+from perdure.interpreters.durable.recording import Recording, Tell, begun, signature
 from perdure.interpreters.durable.replay import History, OnChange, Replayed, Unfinished, performed
 from perdure.interpreters.durable.times import at, millis, moment
 
 #: How often a driven run looks whether somebody answered, signalled or cancelled it, in milliseconds.
 POLL = 50
+#: Nobody left anything.
+_NOTHING: Final = Outside()
 #: No more of a traceback is kept, in characters.
 _TRACE = 8000
 #: No more waits are listed in a parked run's reason.
@@ -298,7 +300,7 @@ class Drive:
             self._begin(op, path, known.attempts + 1, known.failed, known.began_at)
 
     def _begin(self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int) -> None:
-        self._record.entry("begin", path, number, op, f'{{"as":{json.dumps(signature(op))}}}')
+        self._record.entry("begin", path, number, op, begun(op))
         attempt = Attempt(self.run_id, path, number, self._key(path))
         self._running[path] = Running(op, attempt, failed, began_at)
         self._starting.append(Asked(op.given(), attempt))
@@ -366,15 +368,17 @@ class Drive:
 
     async def _happened(self) -> bool:
         """Let what others left and what is due happen, in the order of time; whether there was any of it."""
-        happened = self._overrun()
+        happened = self._overrun() if self._limited else False
         if self._stop is not None:
             return happened
-        outside = Outside()
+        outside = _NOTHING
         if self._look_outside or self._world.clock.boot() >= self._next_poll:
             if self._look_outside or self._world.store.changed():
                 self._look_outside = False
                 outside = await self._world.store.outside(self.run_id, self._awaits())
             self._next_poll = self._world.clock.boot() + POLL
+        if outside is _NOTHING and not self._timers:
+            return happened
         if outside.cancel is not None and not self._heeded:
             self._heeded = True
             if self._machine.cancel(outside.cancel):

@@ -122,3 +122,13 @@ def signature(op: Op[Any, Any]) -> str:
         return _signature(op.kind, op.output)
     except TypeError:  # a type that cannot be hashed
         return _signature.__wrapped__(op.kind, op.output)
+
+
+@functools.lru_cache(maxsize=4096)
+def _begun(signed: str) -> str:
+    return f'{{"as":{json.dumps(signed)}}}'
+
+
+def begun(op: Op[Any, Any]) -> str:
+    """What the entry of an attempt's begin says. The same for every attempt of a kind, so it is made once."""
+    return _begun(signature(op))
