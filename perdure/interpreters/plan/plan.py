@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -209,25 +210,39 @@ def _program(effect: Any) -> tuple[Program, str, str]:  # Any: people give anyth
         return effect, repr(effect), _output(effect.block)
     if isinstance(effect, Effect):
         return effect, type(effect).__name__, ""
-    block = block_of(effect)
+    block = effect.block if isinstance(effect, AnyInput) else block_of(effect)
     if block is None:
         raise Defect(f"plan({effect!r}): give an effect, such as a call of a @workflow, or a @workflow itself")
-    every = parameters_of(block.fn).signature.parameters.values()
-    said = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in every]
-    return any_input(block), f"{block.name}({', '.join(said)})", _output(block)
+    anything = AnyInput(block)
+    return anything, str(anything), _output(block)
 
 
-def any_input(block: Block) -> Callable[[Oracle], Call[Any, Any]]:
-    """The workflow called with placeholders, made from the types of its parameters. Defaults stay what they are."""
-    parameters = parameters_of(block.fn)
-    open_ = [name for name, p in parameters.signature.parameters.items() if p.default is p.empty]
+@attrs.frozen
+class AnyInput:
+    """A workflow called with placeholders, made from the types of its parameters. Defaults stay what they are."""
 
-    def called(oracle: Oracle) -> Call[Any, Any]:
+    block: Block
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The parameters that have placeholders."""
+        every = parameters_of(self.block.fn).signature.parameters.values()
+        return tuple(p.name for p in every if p.default is p.empty and p.kind not in _SEVERAL)
+
+    def __call__(self, oracle: Oracle) -> Call[Any, Any]:
+        parameters = parameters_of(self.block.fn)
         bound = parameters.signature.bind_partial()
-        bound.arguments.update({name: synth(parameters.hints[name], name, oracle) for name in open_})
-        return Call(block, bound.args, bound.kwargs)
+        bound.arguments.update({name: synth(parameters.hints[name], name, oracle) for name in self.open})
+        return Call(self.block, bound.args, bound.kwargs)
 
-    return called
+    def __str__(self) -> str:
+        every = parameters_of(self.block.fn).signature.parameters.values()
+        said = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in every if p.kind not in _SEVERAL]
+        return f"{self.block.name}({', '.join(said)})"
+
+
+#: `*args` and `**kwargs` are empty where nobody gives any.
+_SEVERAL: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _output(block: Block) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -17,32 +17,44 @@ class Shape:
     Attributes:
         after: By the id of a piece, the pieces that may come next, seen from outside of rounds.
         meet: By the id of a piece, the first one to which all ways from it lead; None where they end apart.
+        fixed: The ids of rounds without a way out: as many as there are, always.
     """
 
     after: Mapping[int, Sequence[Piece]]
     meet: Mapping[int, Piece | None]
+    fixed: Collection[int]
 
 
 def shape_of(root: Piece) -> Shape:
     """Look at all pieces, each after those that follow it."""
     order = ordered(root)
     after: dict[int, Sequence[Piece]] = {}
+    fixed = set[int]()
     for piece in order:
-        after[id(piece)] = _exits(piece, after) if isinstance(piece, Rounds) else parts(piece)
+        after[id(piece)] = parts(piece)
+        if isinstance(piece, Rounds):
+            out = _exits(piece, after)
+            after[id(piece)] = piece.then, *(each for each in out if each is not piece.then)
+            if not out:
+                fixed.add(id(piece))
     depth: dict[int, int] = {}
     meet: dict[int, Piece | None] = {}
     for piece in order:
         found = _common(after[id(piece)], depth, meet)
         meet[id(piece)] = found
         depth[id(piece)] = 0 if found is None else depth[id(found)] + 1
-    return Shape(after, meet)
+    return Shape(after, meet, fixed)
 
 
 def ordered(root: Piece) -> list[Piece]:
     """All pieces, each after those that follow it."""
+    return _ordered([root], parts)
+
+
+def _ordered(starts: Iterable[Piece], follow: Callable[[Piece], Sequence[Piece]]) -> list[Piece]:
     order: list[Piece] = []
     entered = set[int]()
-    todo: list[tuple[Piece, bool]] = [(root, False)]
+    todo = [(piece, False) for piece in starts]
     while todo:
         piece, done = todo.pop()
         if done:
@@ -50,39 +62,19 @@ def ordered(root: Piece) -> list[Piece]:
         elif id(piece) not in entered:
             entered.add(id(piece))
             todo.append((piece, True))
-            todo += [(part, False) for part in parts(piece)]
+            todo += [(then, False) for then in follow(piece)]
     return order
 
 
 def _exits(rounds: Rounds, after: Mapping[int, Sequence[Piece]]) -> Sequence[Piece]:
-    """What comes after the last round, and the ways out of a round that lead to no further one."""
-    inside, todo = dict[int, Piece](), [rounds.body]
-    while todo:
-        piece = todo.pop()
-        if id(piece) not in inside:
-            inside[id(piece)] = piece
-            todo += after[id(piece)]
-    goes_on = {key for key, piece in inside.items() if isinstance(piece, Again)}
-    for piece in _by_end(inside, after):
-        if any(id(then) in goes_on for then in after[id(piece)]):
+    """Where a round leads that is followed by no further one."""
+    inside = _ordered([rounds.body], lambda piece: after[id(piece)])
+    goes_on = set[int]()
+    for piece in inside:
+        if isinstance(piece, Again) or any(id(then) in goes_on for then in after[id(piece)]):
             goes_on.add(id(piece))
-    out = {id(then): then for key in goes_on for then in after[key] if id(then) not in goes_on}
-    return rounds.then, *(piece for key, piece in out.items() if piece is not rounds.then)
-
-
-def _by_end(pieces: Mapping[int, Piece], after: Mapping[int, Sequence[Piece]]) -> list[Piece]:
-    order: list[Piece] = []
-    entered = set[int]()
-    todo = [(piece, False) for piece in pieces.values()]
-    while todo:
-        piece, done = todo.pop()
-        if done:
-            order.append(piece)
-        elif id(piece) not in entered:
-            entered.add(id(piece))
-            todo.append((piece, True))
-            todo += [(then, False) for then in after[id(piece)]]
-    return order
+    out = (then for piece in inside if id(piece) in goes_on for then in after[id(piece)] if id(then) not in goes_on)
+    return tuple({id(then): then for then in out}.values())
 
 
 def _common(pieces: Sequence[Piece], depth: Mapping[int, int], meet: Mapping[int, Piece | None]) -> Piece | None:

@@ -132,7 +132,7 @@ class _Drawing:
                     lines.append(_Line(self._cells(leaf), piece))
                     piece = then
                 case Rounds(times=times, body=body, then=then):
-                    many = f"×{times}" if len(self.shape.after[id(piece)]) == 1 else f"up to ×{times}"
+                    many = f"{'' if id(piece) in self.shape.fixed else 'up to '}×{times}"  # noqa: RUF001
                     lines.append(_Line((many,), piece, self._sequence(body, (*stops, then), then), "↻"))
                     piece = then
                 case Choice():
