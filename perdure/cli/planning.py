@@ -100,6 +100,7 @@ def fields(plan: Plan) -> dict[str, Any]:
         "workflow": plan.title,
         "output": plan.output,
         "hash": plan.hash,
+        "faults": plan.faults,
         "complete": plan.complete,
         "broken": list(plan.broken),
         "assumed": list(plan.assumed),

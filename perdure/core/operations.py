@@ -437,6 +437,7 @@ def _numbers(count: int) -> tuple[str, ...]:
 
 
 def _distinct(keys: list[str], where: str) -> tuple[str, ...]:
+    keys = [str.__str__(key) for key in keys]  # of an item that nobody has seen yet: its placeholder's name
     seen: set[str] = set()
     for text in keys:
         if text in seen:

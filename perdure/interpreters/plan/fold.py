@@ -76,11 +76,20 @@ def folded(root: Node, leaves: Mapping[str, Leaf] | None = None) -> Piece:
     if leaves is None:
         keys = {node.key for node in order if isinstance(node, Asks)}
         leaves = {node.key: leaf_of(node, keys) for node in order if isinstance(node, Asks)}
-    fold = _Fold(leaves)
+    fold, depths = _Fold(leaves), _depths(order)
     made: dict[int, _Part] = {}
     for node in reversed(order):
-        made[id(node)] = fold.rolled(fold.part(node, [made[id(then)] for then in following(node)]))
-    return _piece(made[id(root)])
+        made[id(node)] = fold.rolled(fold.part(node, [made[id(then)] for then in following(node)], depths[id(node)]))
+    return _piece(made[id(root)], list(leaves))
+
+
+def _depths(order: Sequence[Node]) -> dict[int, int]:
+    """How soon a program can come to each node."""
+    depths = {id(order[0]): 0}
+    for node in order:
+        for then in following(node):
+            depths[id(then)] = min(depths[id(node)] + 1, depths.get(id(then), len(order)))
+    return depths
 
 
 def unnumbered(text: str, known: Mapping[str, object]) -> str:
@@ -105,7 +114,8 @@ class _Part:
     Attributes:
         label: What it is, without the numbers and without what follows.
         next: What follows; of rounds the body, and what comes after them.
-        source: What is shown of it: of the first round, in the end.
+        source: What is shown of it: of all that it stands for, what the program comes to first.
+        depth: How soon it comes there.
         serial: Parts are made after what follows them.
         fed: The keys that feed it, in any round.
     """
@@ -113,6 +123,7 @@ class _Part:
     label: tuple[Any, ...]  # Any: whatever tells one kind of part from another
     next: tuple[_Part, ...]
     source: Leaf | Looks | Ends | None
+    depth: int
     serial: int
     fed: dict[str, None] = attrs.field(factory=dict[str, None])
 
@@ -127,9 +138,9 @@ class _Fold:
     again: _Part = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.again = self._made(("again",), (), None)
+        self.again = self._made(("again",), (), None, 0)
 
-    def part(self, node: Node, then: Sequence[_Part]) -> _Part:
+    def part(self, node: Node, then: Sequence[_Part], depth: int) -> _Part:
         """A node of the diagram, as a part."""
         match node:
             case Asks(key=key):
@@ -137,23 +148,26 @@ class _Fold:
                 plain = attrs.evolve(
                     leaf, key=unnumbered(key, self.leaves), asked="", feeds=(), estimate=None
                 )  # rounds may ask for different things at different prices; they are one round all the same
-                made = self._made(("task", plain), tuple(then), leaf)
+                made = self._made(("task", plain), tuple(then), leaf, depth)
                 made.fed.update(dict.fromkeys(leaf.feeds))
                 return made
             case Looks(question=question, answers=answers, missing=missing):
                 given = tuple(given for given, _ in answers)
                 label = "choice", unnumbered(question, self.leaves), given, missing
-                return self._made(label, tuple(then), node)
+                return self._made(label, tuple(then), node, depth)
             case Ends(how=how, what=what, not_undone=left):
                 plain_left = tuple(unnumbered(key, self.leaves) for key in left)
-                return self._made(("end", how, unnumbered(what, self.leaves), plain_left), (), node)
+                return self._made(("end", how, unnumbered(what, self.leaves), plain_left), (), node, depth)
 
-    def _made(self, label: tuple[Any, ...], then: tuple[_Part, ...], source: Leaf | Looks | Ends | None) -> _Part:
+    def _made(
+        self, label: tuple[Any, ...], then: tuple[_Part, ...], source: Leaf | Looks | Ends | None, depth: int
+    ) -> _Part:
         identity = label, *map(id, then)
         found = self.pool.get(identity)
         if found is None:
-            found = self.pool[identity] = _Part(label, then, source, len(self.pool))
-        found.source = source  # who comes last here is the first in the program
+            found = self.pool[identity] = _Part(label, then, source, depth, len(self.pool))
+        elif depth < found.depth:
+            found.source, found.depth = source, depth
         return found
 
     def rolled(self, part: _Part) -> _Part:
@@ -188,12 +202,12 @@ class _Fold:
         """The rounds, of which `first` is the first one up to where the `second` begins."""
         made: dict[int, _Part] = {id(second): self.again}
         for part, later in sorted(region.values(), key=lambda pair: pair[0].serial):
-            new = self._made(part.label, tuple(made.get(id(then), then) for then in part.next), part.source)
+            new = self._made(part.label, tuple(made.get(id(then), then) for then in part.next), part.source, part.depth)
             for each in (part, later):
                 if each is not new and each.label == part.label:
                     new.fed.update(each.fed)
             made[id(part)] = new
-        return self._made(("rounds", times), (made[id(first)], after), None)
+        return self._made(("rounds", times), (made[id(first)], after), None, first.depth)
 
 
 #: A part of one round, and what stands in its place in the next.
@@ -235,7 +249,7 @@ def _alike(first: _Part, second: _Part, until: _Part) -> tuple[_Part, dict[int, 
     return None if after is None else (after, region)
 
 
-def _piece(root: _Part) -> Piece:
+def _piece(root: _Part, keys: Sequence[str]) -> Piece:
     parts, todo = dict[int, _Part](), [root]
     while todo:
         part = todo.pop()
@@ -243,15 +257,16 @@ def _piece(root: _Part) -> Piece:
             parts[id(part)] = part
             todo += part.next
     pieces: dict[int, Piece] = {}
+    places = {key: n for n, key in enumerate(keys)}
     for part in sorted(parts.values(), key=lambda part: part.serial):
-        pieces[id(part)] = _shown(part, [pieces[id(then)] for then in part.next])
+        pieces[id(part)] = _shown(part, [pieces[id(then)] for then in part.next], places)
     return pieces[id(root)]
 
 
-def _shown(part: _Part, then: list[Piece]) -> Piece:
+def _shown(part: _Part, then: list[Piece], places: Mapping[str, int]) -> Piece:
     match part.source:
         case Leaf() as leaf:
-            return Task(attrs.evolve(leaf, feeds=tuple(part.fed)), then[0])
+            return Task(attrs.evolve(leaf, feeds=tuple(sorted(part.fed, key=lambda key: places.get(key, 0)))), then[0])
         case Looks(question=question, answers=answers, missing=missing):
             return Choice(question, tuple(zip((given for given, _ in answers), then, strict=True)), missing)
         case Ends(how=how, what=what, not_undone=left):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 import attrs
 
@@ -20,7 +22,7 @@ from perdure.core.leaves import parameters_of
 from perdure.core.symbols import Oracle, synth
 from perdure.core.workflow import Block, block_of
 from perdure.interpreters.plan import price
-from perdure.interpreters.plan.fold import Piece, folded, without_numbers
+from perdure.interpreters.plan.fold import Piece, folded
 from perdure.interpreters.plan.leaf import Leaf, leaves_of, same_everywhere
 from perdure.interpreters.plan.price import Way
 from perdure.interpreters.plan.settled import settled
@@ -46,6 +48,7 @@ class Plan:
         dearest: The path whose dollars may be the most.
         assumed: What was answered without knowing.
         cut: Where a budget was spent.
+        faults: Whether failures and early timers were followed, too.
         hash: The same for the same plan, in every process.
     """
 
@@ -60,6 +63,7 @@ class Plan:
     dearest: Way = attrs.field(repr=False)
     assumed: tuple[str, ...]
     cut: tuple[str, ...]
+    faults: bool
     hash: str
 
     @property
@@ -109,11 +113,11 @@ class Plan:
 
     def covers(self, key: str) -> bool:
         """Whether a run may make this request: it is in the plan, or is for one more item of a `sized` collection."""
-        return key in self.leaves or (bool(self.sized) and without_numbers(key) in self._patterns)
+        return key in self.leaves or (bool(self.sized) and self._like_these.fullmatch(key) is not None)
 
     @functools.cached_property
-    def _patterns(self) -> frozenset[str]:
-        return frozenset(without_numbers(key) for key in self.leaves)
+    def _like_these(self) -> re.Pattern[str]:
+        return re.compile("|".join({"/".join(map(_any_item, key.split("/"))) for key in self.leaves}))
 
     def __str__(self) -> str:
         from perdure.interpreters.plan.text import text
@@ -158,10 +162,10 @@ def plan(
             f"more than {max_paths} paths: {reason}" if reason.startswith("every answer") else reason
             for reason in found.cut
         )
-    return _plan(title, output, found, cut)
+    return _plan(title, output, found, cut, faults)
 
 
-def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...]) -> Plan:
+def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...], faults: bool) -> Plan:
     leaves = leaves_of(found.asked)
     assumed = (*found.assumed, *_races(leaves))
     costs = price.charged({key: leaf.estimate for key, leaf in leaves.items()}, found.closed)
@@ -180,8 +184,16 @@ def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...]) -> 
         price.dearest(found.tree, costs),
         assumed,
         cut,
+        faults,
         _hash(made, leaves, (found.broken, assumed, cut, found.sized)),
     )
+
+
+def _any_item(segment: str) -> str:
+    """A segment of a key as a pattern: numbers, and keys that come from items, are those of any item."""
+    name = segment.partition("#")[0]
+    any = r"\d+" if name.isdigit() else "[^/]+" if "<" in unquote(name) else re.escape(name)
+    return any + r"(#\d+)?"
 
 
 def _races(leaves: Mapping[str, Leaf]) -> tuple[str, ...]:

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 _WIDEST: Final = 44
 _END: Final = 90
 _NAMES: Final = 6
+#: A segment of a key that is named by a placeholder.
+_QUOTED: Final = re.compile(r"[\w.%~-]*%3C[\w.%~-]*")
 
 
 def text(plan: Plan) -> str:
     """The whole plan; the last line says whether it is complete."""
     drawing = _Drawing.of(plan)
-    head = f"{plan.title}{f' -> {plan.output}' if plan.output else ''}  plan {plan.hash}"
+    title = plan.title if len(plan.title) <= _END else plan.title[: _END - 1] + "…"
+    head = f"{title}{f' -> {plan.output}' if plan.output else ''}  plan {plan.hash}"
     return "\n".join([head, *drawing.lines(), *_footer(plan, drawing.names)])
 
 
@@ -50,10 +53,11 @@ class _Names:
         return cls(first[0] + first[1] if first[1] else "", shown)
 
     def key(self, key: str) -> str:
-        return unquote(key.removeprefix(self.prefix))
+        return self.within(unquote(key))
 
     def within(self, said: str) -> str:
-        return unquote(re.sub(rf"(?<![\w./-]){re.escape(self.prefix)}", "", said)) if self.prefix else said
+        said = _QUOTED.sub(lambda match: unquote(match[0]), said)
+        return re.sub(rf"(?<![\w./-]){re.escape(self.prefix)}", "", said) if self.prefix else said
 
     def some(self, keys: Sequence[str]) -> str:
         """Names as they stand in the tree, which has the first round only; of many the first ones."""
@@ -236,9 +240,10 @@ def _completeness(plan: Plan, names: _Names) -> list[str]:
     ]
     if doubts:
         return [*doubts, "not complete: there may be other paths"]
+    doubt = "" if plan.faults else ", if nothing fails or expires"
     if plan.sized:
-        return [f"complete, for collections of 0 and 1 items: {names.within(', '.join(plan.sized))}"]
-    return ["complete: no other path"]
+        return [f"complete for 0 and 1 items of {names.within(', '.join(plan.sized))}: no other path{doubt}"]
+    return [f"complete: no other path{doubt}"]
 
 
 def _dollars(span: Span) -> str:
