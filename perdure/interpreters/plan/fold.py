@@ -41,16 +41,22 @@ class Choice:
 
 @attrs.frozen(eq=False)
 class Rounds:
-    """The same up to `times` times: where `body` comes to `Again`, the next round begins, after the last one `then`."""
+    """The same up to `times` times: where `body` comes to `Again`, the next round begins, after the last one `then`.
+
+    Rounds within the body have a lower `level`, so that `Again` says of which ones the next begins.
+    """
 
     times: int
     body: Piece = attrs.field(repr=False)
     then: Piece = attrs.field(repr=False)
+    level: int = 1
 
 
 @attrs.frozen(eq=False)
 class Again:
-    """The end of a round that another one follows."""
+    """The end of a round that another one follows, of the rounds of this level."""
+
+    level: int = 1
 
 
 @attrs.frozen(eq=False)
@@ -134,11 +140,8 @@ class _Fold:
 
     leaves: Mapping[str, Leaf]
     pool: dict[Any, _Part] = attrs.field(factory=dict[Any, _Part], init=False)
+    done: dict[int, _Part] = attrs.field(factory=dict[int, _Part], init=False)
     begun: dict[Any, list[_Part]] = attrs.field(factory=dict[Any, "list[_Part]"], init=False)
-    again: _Part = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.again = self._made(("again",), (), None, 0)
 
     def part(self, node: Node, then: Sequence[_Part], depth: int) -> _Part:
         """A node of the diagram, as a part."""
@@ -174,8 +177,12 @@ class _Fold:
         """The part, with the rounds that begin with it folded."""
         if part.label[0] == "end":
             return part
+        if id(part) in self.done:
+            return self.done[id(part)]
+        first = part
         while (longer := self._round_before(part)) is not None:
             part = longer
+        self.done[id(first)] = part
         begins = part.next[0].label if part.label[0] == "rounds" else part.label
         for label in {begins, part.label}:
             earlier = self.begun.setdefault(label, [])
@@ -184,30 +191,38 @@ class _Fold:
         return part
 
     def _round_before(self, part: _Part) -> _Part | None:
+        """The part and what follows it as rounds, where it begins as they do."""
         for other in reversed(self.begun.get(part.label, ())[-_TRIED:]):
-            if other is part:
-                continue
-            rounds = other.label[0] == "rounds" and other.label != part.label
-            found = _alike(part, other.next[0] if rounds else other, other)
+            folded = other.label[0] == "rounds" and other.label != part.label
+            found = None if other is part else _alike(part, other.next[0] if folded else other, other)
             if found is None:
                 continue
             after, region = found
-            if rounds and after is self.again:
-                return self._rounds(other.label[1] + 1, part, other, region, other.next[1])
-            if not rounds:
-                return self._rounds(2, part, other, region, after)
+            if not folded:
+                level = 1 + max(
+                    (pair[0].label[2] for pair in region.values() if pair[0].label[0] == "rounds"), default=0
+                )
+                return self._rounds(2, level, part, other, region, after)
+            _, times, level = other.label
+            if after is self._again(level):
+                return self._rounds(times + 1, level, part, other, region, other.next[1])
         return None
 
-    def _rounds(self, times: int, first: _Part, second: _Part, region: Mapping[int, _Pair], after: _Part) -> _Part:
+    def _rounds(
+        self, times: int, level: int, first: _Part, second: _Part, region: Mapping[int, _Pair], after: _Part
+    ) -> _Part:
         """The rounds, of which `first` is the first one up to where the `second` begins."""
-        made: dict[int, _Part] = {id(second): self.again}
+        made: dict[int, _Part] = {id(second): self._again(level)}
         for part, later in sorted(region.values(), key=lambda pair: pair[0].serial):
             new = self._made(part.label, tuple(made.get(id(then), then) for then in part.next), part.source, part.depth)
             for each in (part, later):
                 if each is not new and each.label == part.label:
                     new.fed.update(each.fed)
             made[id(part)] = new
-        return self._made(("rounds", times), (made[id(first)], after), None, first.depth)
+        return self._made(("rounds", times, level), (made[id(first)], after), None, first.depth)
+
+    def _again(self, level: int) -> _Part:
+        return self._made(("again", level), (), None, 0)
 
 
 #: A part of one round, and what stands in its place in the next.
@@ -224,26 +239,23 @@ def _alike(first: _Part, second: _Part, until: _Part) -> tuple[_Part, dict[int, 
     """
     after: _Part | None = None
     region: dict[int, _Pair] = {}
-    seen = set[tuple[int, int, bool]]()
-    todo = [(first, second, False)]
+    seen = set[tuple[int, int]]()
+    todo = [(first, second)]
     while todo:
-        a, b, inner = todo.pop()
-        if (id(a), id(b), inner) in seen:
+        a, b = todo.pop()
+        if (id(a), id(b)) in seen:
             continue
-        seen.add((id(a), id(b), inner))
+        seen.add((id(a), id(b)))
         if a is until:
-            if inner or (after is not None and after is not b):
-                return None  # from within a loop of its own there is no way to say which one goes on
+            if after is not None and after is not b:
+                return None
             after = b
         elif a is not b:
             region[id(a)] = a, b
             if a.label == b.label:
-                loops = a.label[0] == "rounds"
-                todo += [
-                    (x, y, inner or (loops and n == 0)) for n, (x, y) in enumerate(zip(a.next, b.next, strict=True))
-                ]
+                todo += zip(a.next, b.next, strict=True)
             elif a.label[0] == "choice" and b.label[:2] != a.label[:2]:
-                todo += [(x, b, inner) for x in a.next]
+                todo += [(then, b) for then in a.next]
             else:
                 return None
     return None if after is None else (after, region)
@@ -271,5 +283,7 @@ def _shown(part: _Part, then: list[Piece], places: Mapping[str, int]) -> Piece:
             return Choice(question, tuple(zip((given for given, _ in answers), then, strict=True)), missing)
         case Ends(how=how, what=what, not_undone=left):
             return End(how, what, left)
+        case None if then:
+            return Rounds(part.label[1], then[0], then[1], part.label[2])
         case None:
-            return Rounds(part.label[1], then[0], then[1]) if then else Again()
+            return Again(part.label[1])

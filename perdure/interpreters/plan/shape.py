@@ -71,7 +71,9 @@ def _exits(rounds: Rounds, after: Mapping[int, Sequence[Piece]]) -> Sequence[Pie
     inside = _ordered([rounds.body], lambda piece: after[id(piece)])
     goes_on = set[int]()
     for piece in inside:
-        if isinstance(piece, Again) or any(id(then) in goes_on for then in after[id(piece)]):
+        if (isinstance(piece, Again) and piece.level == rounds.level) or any(
+            id(then) in goes_on for then in after[id(piece)]
+        ):
             goes_on.add(id(piece))
     out = (then for piece in inside if id(piece) in goes_on for then in after[id(piece)] if id(then) not in goes_on)
     return tuple({id(then): then for then in out}.values())

@@ -93,7 +93,7 @@ class _Drawing:
         return cls(plan, _Names.of(plan), shape_of(plan.folded))
 
     def lines(self) -> list[str]:
-        tree = self._sequence(self.plan.folded, (), None)
+        tree = self._sequence(self.plan.folded, None, [], None)
         rows: list[tuple[str, tuple[str, ...]]] = []
         self._rows(tree, "", rows)
         first = min(_WIDEST, max((len(head) + len(cells[0]) for head, cells in rows if len(cells) > 1), default=0))
@@ -117,14 +117,27 @@ class _Drawing:
             rows.append((f"{indent}{'└─' if last else '├─'}{line.sign} ", (marked, *rest)))
             self._rows(line.below, indent + ("   " if last else "│  "), rows)
 
-    def _sequence(self, start: Piece, stops: tuple[Piece, ...], leave: Piece | None) -> list[_Line]:
-        """What happens from a piece on, up to the last of `stops`; `leave` comes after the innermost rounds."""
+    def _sequence(
+        self, start: Piece, until: Piece | None, stops: Sequence[Piece], rounds: Rounds | None
+    ) -> list[_Line]:
+        """What happens from a piece on.
+
+        Args:
+            start: The piece.
+            until: Where ways meet again: whoever draws them goes on from there.
+            stops: All that others go on from.
+            rounds: The innermost rounds, of which this is drawn within.
+        """
         lines: list[_Line] = []
         piece: Piece | None = start
-        while piece is not None and not (stops and piece is stops[-1]):
+        while piece is not None and piece is not until:
             if isinstance(piece, Again):
+                if rounds is None or piece.level != rounds.level:
+                    lines.append(_Line(("→ the next outer round",)))
+                elif not lines:
+                    lines.append(_Line(("→ the next round",)))
                 break
-            if leave is not None and piece is leave:
+            if rounds is not None and piece is rounds.then:
                 lines.append(_Line(("→ no further round",)))
                 break
             if not isinstance(piece, End) and (id(piece) in self.drawn or any(piece is stop for stop in stops)):
@@ -137,28 +150,32 @@ class _Drawing:
                     piece = then
                 case Rounds(times=times, body=body, then=then):
                     many = f"{'' if id(piece) in self.shape.fixed else 'up to '}×{times}"  # noqa: RUF001
-                    lines.append(_Line((many,), piece, self._sequence(body, (*stops, then), then), "↻"))
+                    lines.append(_Line((many,), piece, self._sequence(body, None, [*stops, then], piece), "↻"))
                     piece = then
                 case Choice():
                     meet = self.shape.meet[id(piece)]
-                    lines += self._choice(piece, stops if meet is None else (*stops, meet), leave)
+                    inner = stops if meet is None else [*stops, meet]
+                    lines += self._choice(piece, until if meet is None else meet, inner, rounds)
                     piece = meet
                 case End():
                     lines.append(_Line((self._end(piece),)))
                     piece = None
         return lines
 
-    def _choice(self, choice: Choice, stops: tuple[Piece, ...], leave: Piece | None) -> list[_Line]:
+    def _choice(
+        self, choice: Choice, until: Piece | None, stops: Sequence[Piece], rounds: Rounds | None
+    ) -> list[_Line]:
         ways: dict[int, tuple[list[str], Piece]] = {}
         for given, then in choice.answers:
             ways.setdefault(id(then), ([], then))[0].append(given)
         question = self.names.within(choice.question)
         tag = choice.question.removeprefix("len(").removesuffix(")")
         item = next((then for given, then in choice.answers if given == "1"), None)
-        if item is not None and tag in self.plan.sized and stops and ways.get(id(stops[-1]), ([],))[0] == ["0"]:
-            return [_Line((f"for each of {self.names.within(tag)}",), choice, self._sequence(item, stops, leave), "↻")]
+        if item is not None and tag in self.plan.sized and until is not None and ways.get(id(until), ([],))[0] == ["0"]:
+            below = self._sequence(item, until, stops, rounds)
+            return [_Line((f"for each of {self.names.within(tag)}",), choice, below, "↻")]
         lines = [
-            _below(f"{question}: {' / '.join(given)}", self._sequence(then, stops, leave))
+            _below(f"{question}: {' / '.join(given)}", self._sequence(then, until, stops, rounds))
             for given, then in ways.values()
         ]
         lines[0].piece = choice

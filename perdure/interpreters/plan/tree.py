@@ -50,10 +50,10 @@ def _piece(piece: Piece, then: list[int]) -> Mapping[str, Any]:
         case Choice(question=question, answers=answers, missing=missing):
             ways = [{"given": given, "then": place} for (given, _), place in zip(answers, then, strict=True)]
             return {"is": "choice", "question": question, "answers": ways, "missing": missing}
-        case Rounds(times=times):
-            return {"is": "rounds", "times": times, "body": then[0], "then": then[1]}
-        case Again():
-            return {"is": "again"}
+        case Rounds(times=times, level=level):
+            return {"is": "rounds", "times": times, "body": then[0], "then": then[1], "level": level}
+        case Again(level=level):
+            return {"is": "again", "level": level}
         case End(how=how, what=what, not_undone=left):
             return {"is": "end", "how": how, "what": same_everywhere(what), "not_undone": list(left)}
 
