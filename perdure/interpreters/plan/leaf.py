@@ -88,7 +88,7 @@ def leaves_of(asked: Mapping[str, Sequence[Op[Any, Any]]]) -> dict[str, Leaf]:
 
 def _united(ways: Sequence[Leaf], order: Sequence[str]) -> Leaf:
     ways = tuple(dict.fromkeys(ways))
-    fullest = max(ways, key=lambda leaf: len(leaf.feeds))
+    fullest = max(ways, key=lambda leaf: (len(leaf.feeds), len(_TAG.findall(leaf.asked))))
     if len(ways) == 1:
         return fullest
     fed = {key for leaf in ways for key in leaf.feeds}
