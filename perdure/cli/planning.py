@@ -60,7 +60,7 @@ def plan(
         said = printing.visible(str(found))
     usual = not faults and not each and max_paths == _MAX_PATHS
     if usual and concrete:
-        next = f"{given.command('run', target, text, named)} --approve-plan {found.hash}"
+        next = f"{given.command('run', target, input, named, text)} --approve-plan {found.hash}"
     elif concrete:  # what is approved is the plan without options
         next = given.command("plan", target, input, named, text)
     else:

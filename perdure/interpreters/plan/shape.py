@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 
-from perdure.interpreters.plan.fold import Again, Piece, Rounds
+from perdure.interpreters.plan.fold import Again, Choice, Piece, Rounds
 from perdure.interpreters.plan.tree import parts
 
 
@@ -40,7 +40,8 @@ def shape_of(root: Piece) -> Shape:
     depth: dict[int, int] = {}
     meet: dict[int, Piece | None] = {}
     for piece in order:
-        found = _common(after[id(piece)], depth, meet)
+        unknown = isinstance(piece, Choice) and piece.missing  # where an answer leads that was not followed
+        found = None if unknown else _common(after[id(piece)], depth, meet)
         meet[id(piece)] = found
         depth[id(piece)] = 0 if found is None else depth[id(found)] + 1
     return Shape(after, meet, fixed)

@@ -153,3 +153,16 @@ def test_names_of_placeholders_are_readable() -> None:
     assert "↻ for each of list.files" in shown
     assert "all/<list.files[0]>/one_file/review" in shown
     assert "%3C" not in shown
+
+
+def test_where_an_answer_was_not_followed_the_ways_are_not_said_to_meet() -> None:
+    @workflow
+    def two() -> Do[str]:
+        first, second = (yield from suspend("first")), (yield from suspend("second"))
+        return f"{first} {second}"
+
+    assert tree(two(), each=True)[-3:] == [
+        "   ├─ second  approval  -> bool",
+        "   ├─◇ second: True  = Success('False True')",
+        "   └─◇ second: … 1 more, not followed",
+    ]
