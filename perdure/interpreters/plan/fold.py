@@ -148,9 +148,8 @@ class _Fold:
         match node:
             case Asks(key=key):
                 leaf = self.leaves[key]
-                plain = attrs.evolve(
-                    leaf, key=unnumbered(key, self.leaves), asked="", feeds=(), estimate=None
-                )  # rounds may ask for different things at different prices; they are one round all the same
+                # Rounds may ask for different things at different prices: they are alike all the same.
+                plain = attrs.evolve(leaf, key=without_numbers(key), asked="", feeds=(), estimate=None)
                 made = self._made(("task", plain), tuple(then), leaf, depth)
                 made.fed.update(dict.fromkeys(leaf.feeds))
                 return made
@@ -159,7 +158,7 @@ class _Fold:
                 label = "choice", unnumbered(question, self.leaves), given, missing
                 return self._made(label, tuple(then), node, depth)
             case Ends(how=how, what=what, not_undone=left):
-                plain_left = tuple(unnumbered(key, self.leaves) for key in left)
+                plain_left = tuple(map(without_numbers, left))
                 return self._made(("end", how, unnumbered(what, self.leaves), plain_left), (), node, depth)
 
     def _made(
@@ -254,7 +253,7 @@ def _alike(first: _Part, second: _Part, until: _Part) -> tuple[_Part, dict[int, 
             region[id(a)] = a, b
             if a.label == b.label:
                 todo += zip(a.next, b.next, strict=True)
-            elif a.label[0] == "choice" and b.label[:2] != a.label[:2]:
+            elif a.label[0] == "choice" and b.label[:2] != a.label[:2] and not a.label[3]:
                 todo += [(then, b) for then in a.next]
             else:
                 return None

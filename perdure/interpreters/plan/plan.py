@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import attrs
@@ -217,12 +217,13 @@ def _hash(made: Piece, leaves: Mapping[str, Leaf], doubts: tuple[tuple[str, ...]
 # -- Arguments that nobody gave. ---------------------------------------------------------------------------------------
 
 
-def _program(effect: Any) -> tuple[Program, str, str]:  # Any: people give anything
+def _program(effect: Effect[Any, Any] | Callable[..., Effect[Any, Any]]) -> tuple[Program, str, str]:
     """What to explore, what to call it, and the type of its outcome."""
-    if isinstance(effect, Call):
-        return effect, repr(effect), _output(effect.block)
     if isinstance(effect, Effect):
-        return effect, type(effect).__name__, ""
+        program = cast("Effect[Any, Any]", effect)  # a callable that is an effect would be one of unknown types
+        if isinstance(program, Call):
+            return program, repr(program), _output(program.block)
+        return program, type(program).__name__, ""
     block = effect.block if isinstance(effect, AnyInput) else block_of(effect)
     if block is None:
         raise Defect(f"plan({effect!r}): give an effect, such as a call of a @workflow, or a @workflow itself")

@@ -48,8 +48,9 @@ def plain(root: Node, pool: Pool) -> object:
         match node:
             case Asks(key=key, op=op):
                 made[id(node)] = asking(key, op.name, then[0], pool)
-            case Looks(question=question, answers=answers):
-                made[id(node)] = looking(unnumbered(question, keys), [given for given, _ in answers], then, pool)
+            case Looks(question=question, answers=answers, missing=missing):
+                given = [given for given, _ in answers]
+                made[id(node)] = looking(unnumbered(question, keys), given, missing, then, pool)
             case Ends(what=what):
                 made[id(node)] = ending(unnumbered(what, keys), pool)
     return made[id(root)]
@@ -69,9 +70,10 @@ def unfolded(root: Piece, keys: Mapping[str, object], pool: Pool) -> object:
         match piece:
             case Task(leaf=leaf, then=then):
                 return asking(leaf.key, leaf.name, of(then, again), pool)
-            case Choice(question=question, answers=answers):
+            case Choice(question=question, answers=answers, missing=missing):
                 then_all = [of(then, again) for _, then in answers]
-                return looking(unnumbered(question, keys), [given for given, _ in answers], then_all, pool)
+                given = [given for given, _ in answers]
+                return looking(unnumbered(question, keys), given, missing, then_all, pool)
             case Rounds(times=times, body=body, then=then, level=level):
                 next = of(then, again)
                 for _ in range(times):
@@ -89,10 +91,10 @@ def asking(key: str, name: str, then: object, pool: Pool) -> object:
     return pool.setdefault(("asks", without_numbers(key), name, id(then)), ["asks", key, then])
 
 
-def looking(question: str, given: list[str], then: list[Any], pool: Pool) -> object:
-    if len({id(each) for each in then}) == 1:  # it decides nothing
+def looking(question: str, given: list[str], missing: int, then: list[Any], pool: Pool) -> object:
+    if not missing and len({id(each) for each in then}) == 1:  # it decides nothing
         return then[0]
-    return pool.setdefault(("looks", question, *given, *map(id, then)), ["looks", question, then])
+    return pool.setdefault(("looks", question, missing, *given, *map(id, then)), ["looks", question, then])
 
 
 def ending(what: str, pool: Pool) -> object:
@@ -184,11 +186,12 @@ def program(body: tuple[Statement, ...]) -> Do[bool]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(programs)
-def test_unfolding_gives_the_paths_of_the_diagram_back(body: tuple[Any, ...]) -> None:
-    found = explore(program(body), max_paths=150)
+@given(programs, st.booleans())
+def test_unfolding_gives_the_paths_of_the_diagram_back(body: tuple[Any, ...], each: bool) -> None:
+    found = explore(program(body), each=each, max_paths=150)
 
     assert same_paths(found.tree)
+    assert same_paths(settled(found.tree))
 
 
 @pytest.mark.parametrize("faults", [False, True], ids=["well", "faults"])
