@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import unquote
 
 import attrs
@@ -220,15 +220,19 @@ def _hash(made: Piece, leaves: Mapping[str, Leaf], doubts: tuple[tuple[str, ...]
 def _program(effect: Effect[Any, Any] | Callable[..., Effect[Any, Any]]) -> tuple[Program, str, str]:
     """What to explore, what to call it, and the type of its outcome."""
     if isinstance(effect, Effect):
-        program = cast("Effect[Any, Any]", effect)  # a callable that is an effect would be one of unknown types
-        if isinstance(program, Call):
-            return program, repr(program), _output(program.block)
-        return program, type(program).__name__, ""
+        # To pyright a callable may be an effect too, and then of unknown types.
+        return effect, *_said(effect)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     block = effect.block if isinstance(effect, AnyInput) else block_of(effect)
     if block is None:
         raise Defect(f"plan({effect!r}): give an effect, such as a call of a @workflow, or a @workflow itself")
     anything = AnyInput(block)
     return anything, str(anything), _output(block)
+
+
+def _said(effect: Effect[Any, Any]) -> tuple[str, str]:
+    if isinstance(effect, Call):
+        return repr(effect), _output(effect.block)
+    return type(effect).__name__, ""
 
 
 @attrs.frozen
