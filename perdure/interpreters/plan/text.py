@@ -32,7 +32,12 @@ def text(plan: Plan) -> str:
     drawing = _Drawing.of(plan)
     title = plan.title if len(plan.title) <= _END else plan.title[: _END - 1] + "…"
     head = f"{title}{f' -> {plan.output}' if plan.output else ''}  plan {plan.hash}"
-    return "\n".join([head, *drawing.lines(), *_footer(plan, drawing.names)])
+    return "\n".join(map(_printable, [head, *drawing.lines(), *_footer(plan, drawing.names)]))
+
+
+def _printable(line: str) -> str:
+    """The line without what could break it, move a cursor or hide text: names may come from data."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
 # -- Names. -----------------------------------------------------------------------------------------------------------
@@ -40,7 +45,7 @@ def text(plan: Plan) -> str:
 
 @attrs.frozen(eq=False)
 class _Names:
-    """Keys without what all of them begin with."""
+    """Keys without the name of the workflow, with which they begin."""
 
     prefix: str
     shown: Mapping[str, str]
@@ -50,7 +55,7 @@ class _Names:
         first = next(iter(plan.leaves), "").partition("/")
         keys = [piece.leaf.key for piece in ordered(plan.folded)[::-1] if isinstance(piece, Task)]
         shown = {without_numbers(key): key for key in reversed(keys)} | {key: key for key in keys}
-        return cls(first[0] + first[1] if first[1] else "", shown)
+        return cls(f"{first[0]}/" if plan.output and first[1] else "", shown)
 
     def key(self, key: str) -> str:
         return self.within(unquote(key))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 from reference_workflows import REFERENCES
 
-from perdure import Do, Effect, Scripted, Span, ask, plan, sleep, step, suspend, workflow
+from perdure import Do, Effect, Scripted, Span, ask, parallel_map, plan, sleep, step, suspend, workflow
 from perdure.core.estimate import Estimate
 
 PRICED = Estimate(usd=Span(0.004, 0.005, 1.5), tokens_in=1200, tokens_out=0, seconds=Span(1, 2, None))
@@ -166,3 +166,20 @@ def test_where_an_answer_was_not_followed_the_ways_are_not_said_to_meet() -> Non
         "   ├─◇ second: True  = Success('False True')",
         "   └─◇ second: … 1 more, not followed",
     ]
+
+
+def test_names_that_come_from_data_cannot_break_a_line() -> None:
+    shown = str(plan(parallel_map({"a\nb\x1b[2J\u202e": ask("look", writer, "")})))
+
+    assert "all/a\\nb\\x1b[2J\\u202e/look" in shown
+
+
+def test_a_question_within_every_other_is_drawn_as_deep_as_a_path_may_go() -> None:
+    @workflow
+    def deep() -> Do[int]:
+        for n in range(199):
+            if not (yield from suspend(f"q{n}")):
+                return n
+        return 199
+
+    assert len(tree(deep())) == 3 * 199
