@@ -37,7 +37,11 @@ class Exit(enum.IntEnum):
         errors.Unavailable,
     )
     FENCED = 8, "fenced out: another worker took the run over", errors.Fenced
-    CONFLICT = 9, "conflict: already decided otherwise, or the same key with another input", errors.Conflict
+    CONFLICT = (
+        9,
+        "conflict: already decided otherwise, the same key with another input, or not the plan that was approved",
+        errors.Conflict,
+    )
     CANCELLED = 10, "the run was cancelled"
     INTERRUPTED = 130, "stopped by Ctrl-C (SIGINT); the state is saved"
     TERMINATED = 143, "stopped by SIGTERM; the state is saved"

@@ -49,6 +49,7 @@ from perdure import (
 )
 from perdure.core.diagram import Answer, Asks, Branch, Ends, conditions, lines, nodes, on_all_paths, reduced, same
 from perdure.core.explore import bisimilar, explore
+from perdure.core.symbols import synth
 
 # -- A product: plan, implement with review, gate, ship. --------------------------------------------------------------
 
@@ -580,3 +581,47 @@ def test_equal_ends_are_one_node() -> None:
 
 def test_a_failure_of_any_value_is_shown_as_what_it_is() -> None:
     assert str(explore(fail("plain"))) == "= Failure('plain')"
+
+
+# -- What was tried. --------------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_kept_as_it_is_made_on_each_path() -> None:
+    @workflow
+    def joining() -> Do[str]:
+        words = yield from ask("words", writer, "", list[str])
+        return (yield from ask("join", writer, " ".join(words)))
+
+    asked = explore(joining()).asked
+
+    assert list(asked) == ["joining/words", "joining/join"]
+    assert {op.describe() for op in asked["joining/join"]} == {"", "<joining/words[0]>"}
+
+
+def test_collections_and_counts_of_which_some_sizes_were_tried_are_named() -> None:
+    @workflow
+    def sized() -> Do[int]:
+        words = yield from signal("words", dict[str, int])
+        return len(words) + len(range((yield from signal("count", int))))
+
+    assert explore(sized()).sized == ("sized/count", "sized/words")
+    assert explore(ship("bees")).sized == ()
+
+
+def test_requests_that_a_path_closes_are_named() -> None:
+    limited = timeout(write(), timedelta(minutes=1))
+
+    assert explore(limited).closed == {"race/timer/timer"}
+    assert explore(limited, faults=True).closed == {"race/timer/timer", "race/body/write"}
+    assert explore(parallel(write(), write())).closed == frozenset()
+
+
+def test_answers_that_were_not_followed_are_counted() -> None:
+    assert explore(booleans(10), max_paths=5).left == 36
+    assert explore(booleans(3)).left == 0
+
+
+def test_a_program_may_be_made_of_placeholders() -> None:
+    found = explore(lambda oracle: ship(synth(str, "issue", oracle)), inputs=True)
+
+    assert "ask ship/plan 'Plan <issue>'" in str(found)

@@ -12,7 +12,8 @@ from given import Box, Broken, Draft, Plan, Refused, T, critic, fetch, writer
 from returns.future import FutureResult, future_safe
 from returns.result import Result, safe
 
-from perdure import Agent, Effect, Outcome, Retry, Scripted, StepFault, ask, step
+from perdure import Agent, Do, Effect, Estimate, Outcome, Retry, Scripted, Span, StepFault, ask, plan, step, workflow
+from perdure import Plan as Planned
 
 
 # program: a plain function
@@ -256,3 +257,30 @@ assert_type(asked([writer], Plan), Effect[Plan, StepFault])
 
 # program: the outcome of an attempted step has both sides
 assert_type(parse("1").attempt().map(lambda o: o), Effect[Outcome[int, Refused | StepFault], Never])
+
+
+# program: an estimate is a number known exactly, or a span
+assert_type(Estimate(usd=0.02, seconds=Span(1, 2, None)).usd, Span)
+assert_type(Estimate(tokens_in=100) + Estimate(), Estimate)
+
+
+# program: a step and an ask bear an estimate and keep their types
+@step(estimate=Estimate(usd=Span(0.1, 0.1, 0.2)))
+def charged(n: int) -> str:
+    return str(n)
+
+
+assert_type(charged(1), Effect[str, StepFault])
+assert_type(ask("plan", writer, "p", Plan, estimate=Estimate(usd=1)), Effect[Plan, StepFault])
+assert_type(ask("plan", writer, "p", estimate=None), Effect[str, StepFault])
+
+
+# program: a plan is made of an effect or of a workflow
+@workflow
+def planned(n: int) -> Do[str, StepFault]:
+    return (yield from charged(n))
+
+
+assert_type(plan(planned(1), faults=True), Planned)
+assert_type(plan(planned), Planned)
+assert_type(plan(charged(1)).price, Estimate)

@@ -10,7 +10,7 @@ from typing import Literal, Never
 from given import Draft, Plan, Refused, fetch, parse, writer
 from returns.result import safe
 
-from perdure import Do, Effect, Retry, StepFault, ask, for_each, step, workflow
+from perdure import Do, Effect, Estimate, Retry, Span, StepFault, ask, for_each, plan, step, workflow
 
 # program: a step called with another type
 # mypy [arg-type]: Argument 1 to "fetch" has incompatible type "int"; expected "str"
@@ -360,3 +360,33 @@ def listed() -> Do[Plan, StepFault]:
     # mypy [return-value]: Incompatible return value type (got "list[Plan]", expected "Plan")
     # pyright [reportReturnType]: Type "list[Plan]" is not assignable to return type "Plan"
     return (yield from ask("plans", writer, "p", list[Plan]))
+
+
+# program: a price is an estimate and not a number
+# mypy [call-overload]: No overload variant of "ask" matches argument types "str", "Agent", "str", "type[Plan]",
+#   "float"
+# pyright [reportArgumentType]: Argument of type "float" cannot be assigned to parameter "estimate" of type
+#   "Estimate | None" in function "ask"
+priced = ask("plan", writer, "p", Plan, estimate=0.02)
+
+
+# program: a step's price is an estimate and not a span
+# mypy [call-overload]: No overload variant of "step" matches argument type "Span"
+# pyright [reportArgumentType]: Argument of type "Span" cannot be assigned to parameter "estimate" of type
+#   "Estimate | None" in function "step"
+@step(estimate=Span(0, 1, 2))
+def dear() -> None: ...
+
+
+# program: dollars are no text
+# mypy [arg-type]: Argument "usd" to "Estimate" has incompatible type "str"; expected "Span | float"
+# pyright [reportArgumentType]: Argument of type "Literal['0.02']" cannot be assigned to parameter "usd" of type
+#   "Span | float" in function "__init__"
+cheap = Estimate(usd="0.02")
+
+
+# program: a plan of a name
+# mypy [arg-type]: Argument 1 to "plan" has incompatible type "str"; expected
+#   "Effect[Any, Any] | Callable[..., Effect[Any, Any]]"
+# pyright [reportArgumentType]: Argument of type "Literal['ship']" cannot be assigned to parameter "effect" of type
+named_plan = plan("ship")
