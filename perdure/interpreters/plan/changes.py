@@ -104,7 +104,16 @@ class Renamed(Change):
 
     @property
     def warning(self) -> str:
-        return f"suspended runs need it: perdure resume RUN --rename {self.key}={self.new}"
+        return f"suspended runs need it: perdure resume RUN --rename {self.option}"
+
+    @property
+    def option(self) -> str:
+        """What `--rename` takes: a name where only one is another, else both keys."""
+        old, new = self.key.split("/"), self.new.split("/")
+        other = [(a.partition("#")[0], b.partition("#")[0]) for a, b in zip(old, new, strict=False) if a != b]
+        if len(old) == len(new) and len(other) == 1:
+            return "=".join(other[0])
+        return f"{self.key}={self.new}"
 
 
 @attrs.frozen
@@ -128,6 +137,8 @@ class Changed(Change):
 
     @property
     def said(self) -> str:
+        if self.field == "structure":
+            return "the type of its output has the same name and other fields or members"
         return f"{self.field} {self.old or 'none'} → {self.new or 'none'}"
 
     @property

@@ -32,6 +32,11 @@ def shortest(
     return None
 
 
+def is_at(key: str) -> Callable[[Asked], bool]:
+    """Being the request of this key."""
+    return lambda asked: asked.key == key
+
+
 def step_of(point: object, fact: Fact | None) -> tuple[str, ...]:
     """One step of a path in words: a request, or an answer that decides. That nothing failed is not worth a word."""
     if isinstance(point, Asked):

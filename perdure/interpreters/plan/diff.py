@@ -190,14 +190,10 @@ def _last(key: str) -> str:
 
 
 def _other_traits(a: Asked, b: Asked) -> Iterator[Change]:
-    told = False
-    for name in dict.fromkeys((*a.traits, *b.traits)):
-        before, now = a.traits.get(name, ""), b.traits.get(name, "")
-        if before != now and not (name == "structure" and told):
-            told = told or name == "output"
-            yield Changed(
-                b.key, name, before[:12] if name == "structure" else before, now[:12] if name == "structure" else now
-            )
+    other = [name for name in dict.fromkeys((*a.traits, *b.traits)) if a.traits.get(name) != b.traits.get(name)]
+    for name in other:
+        if name != "structure" or "output" not in other:
+            yield Changed(b.key, name, a.traits.get(name, ""), b.traits.get(name, ""))
     if a.asked != b.asked:
         yield Changed(b.key, "prompt" if b.role == "ask" else "input", a.asked, b.asked)
 
@@ -240,7 +236,7 @@ def _shortened(old: str, new: str, keys: Sequence[Collection[str]]) -> tuple[str
 
 def _under(course: Course, old: str, new: str) -> Course:
     """A course in which a key, or a scope, is called otherwise, wherever it is mentioned."""
-    mention = re.compile(rf"(?<![\w.%~/#-]){re.escape(old)}(?![\w%~#-])")
+    mention = re.compile(rf"(?<![\w.%~/#-]){re.escape(old)}(?![\w%~-])")
 
     def put(text: str) -> str:
         return mention.sub(lambda _: new, text)
@@ -291,19 +287,15 @@ def _passed_by(old: Course, new: Course) -> Iterator[Change]:
         needed = _needed(old, key)
         told = False
         for gate in sorted(needed - _needed(new, key)):
-            path = courses.shortest(new, _is(key), courses.yes_at([gate]))
+            path = courses.shortest(new, courses.is_at(key), courses.yes_at([gate]))
             if gate in new.requests and path is not None:
                 told = True
                 yield GatePassedBy(key, gate, ", ".join(path))
         # Where each path had its own gate, as in rounds of a loop, none is on all of them.
-        if not told and not needed and courses.shortest(old, _is(key), courses.yes_at(before)) is None:
-            path = courses.shortest(new, _is(key), courses.yes_at(now))
+        if not told and not needed and courses.shortest(old, courses.is_at(key), courses.yes_at(before)) is None:
+            path = courses.shortest(new, courses.is_at(key), courses.yes_at(now))
             if path is not None:
                 yield GatePassedBy(key, "any gate", ", ".join(path))
-
-
-def _is(key: str) -> Callable[[Asked], bool]:
-    return lambda asked: asked.key == key
 
 
 def _repeated(old: Course, new: Course) -> Iterator[Change]:

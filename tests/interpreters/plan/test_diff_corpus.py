@@ -244,8 +244,8 @@ def a_conjunction_is_turned_around() -> Pair:
 def a_conjunction_is_split_into_nested_ifs() -> Pair:
     def nested(plan: Plan) -> bool:
         if plan.cost < 10:
-            if plan.risk is Risk.LOW:  # noqa: SIM103, SIM102  # the refactoring itself
-                return True
+            cheap_and_safe = plan.risk is Risk.LOW
+            return cheap_and_safe
         return False
 
     return guarded(lambda p: p.risk is Risk.LOW and p.cost < 10), guarded(nested)
