@@ -95,22 +95,18 @@ def broken_paths(seen: Survey) -> Iterator[Finding]:
 
 def lone_once_steps(seen: Survey) -> Iterator[Finding]:
     """A `once` step that may be cut off, and after which nobody looks and nothing is taken back."""
-    course = seen.failing
-    told = set[str]()
-    for at, point in enumerate(course.points):
-        if isinstance(point, Asked) and point.traits.get("repeat") == "once" and point.key not in told:
-            if _ends_alone(course, at, point):
-                told.add(point.key)
-                yield Finding(
-                    "once-alone",
-                    point.key,
-                    "nobody knows whether it took effect after an attempt that was cut off, and nothing follows then: "
-                    "no person is asked and nothing is taken back",
-                    "match Interrupted and ask somebody, or compensate(…) what was done before it",
-                )
+    for point in seen.failing.points:
+        if isinstance(point, Asked) and point.traits.get("repeat") == "once" and _ends_alone(seen.failing, point):
+            yield Finding(
+                "once-alone",
+                point.key,
+                "nobody knows whether it took effect after an attempt that was cut off, and nothing follows then: "
+                "no person is asked and nothing is taken back",
+                "match Interrupted and ask somebody, or compensate(…) what was done before it",
+            )
 
 
-def _ends_alone(course: Course, at: int, step: Asked) -> bool:
+def _ends_alone(course: Course, step: Asked) -> bool:
     """Whether some path from its interruption to the end asks no person and compensates nothing."""
 
     def otherwise(fact: Fact | None) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
@@ -87,7 +88,7 @@ def _unreachable(fn: Callable[..., Any], tree: ast.AST) -> Iterator[Finding]:
 
 
 def _after_an_exit(fn: Callable[..., Any], block: Sequence[ast.AST]) -> Iterator[Finding]:
-    for before, node in zip(block, block[1:], strict=False):
+    for before, node in itertools.pairwise(block):
         if isinstance(before, (ast.Return, ast.Raise, ast.Break, ast.Continue)) and isinstance(node, ast.stmt):
             if not _makes_a_generator([node]):
                 yield _never(fn, node, f"the line before it is a {type(before).__name__.lower()}")

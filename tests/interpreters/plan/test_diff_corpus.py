@@ -1,4 +1,4 @@
-"""Forty edits of small workflows: twenty refactorings, which differ in nothing, and more changes, each told by its kind."""
+"""Edits of small workflows, labelled: a refactoring differs in nothing, a change of behaviour is told by its kind."""
 
 from __future__ import annotations
 
@@ -244,8 +244,7 @@ def a_conjunction_is_turned_around() -> Pair:
 def a_conjunction_is_split_into_nested_ifs() -> Pair:
     def nested(plan: Plan) -> bool:
         if plan.cost < 10:
-            cheap_and_safe = plan.risk is Risk.LOW
-            return cheap_and_safe
+            return plan.risk is Risk.LOW
         return False
 
     return guarded(lambda p: p.risk is Risk.LOW and p.cost < 10), guarded(nested)
