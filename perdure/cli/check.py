@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def check(
     common: Common, target: str, input: str | None, named: tuple[str, ...], allow_incomplete: bool, max_paths: int
 ) -> Exit:
-    """Find what is probably wrong with a workflow, and what the policies forbid.
+    """Find what is wrong with a workflow, or against the policies.
 
     Nothing is executed. Policies stand in the nearest pyproject.toml, under [[tool.perdure.policy]].
     """

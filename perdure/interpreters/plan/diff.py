@@ -312,33 +312,40 @@ def _named(name: str) -> Callable[[Asked], bool]:
 
 
 def _split(old: Course, new: Course, split: _Split) -> Iterator[Change]:
-    """What it is that goes another way. Where an added or removed request was looked at, that was said already."""
+    """What it is that goes another way: a condition, the order, the end, or something without a better name.
+
+    After an answer of an added or removed request the ways part anyhow; there only what has nothing to do with that
+    request is told.
+    """
     other = old.requests.keys() ^ new.requests.keys()
-    if any(_about(question, key) for question, _ in split.facts for key in other):
-        return
     a, b = split.old, split.new
-    if isinstance(a, Ended) and isinstance(b, Ended):
-        yield EndChanged(_scope_of(new), _path(split.facts), a.what, b.what)
-        return
     found: list[Change] = []
     for point in (a, b):
         if isinstance(point, Asked) and point.key in old.requests and point.key in new.requests:
-            before, now = (_conditions(course.when[point.key]) for course in (old, new))
+            before, now = (_conditions(course, point.key, other) for course in (old, new))
             if before != now:
-                found.append(ConditionChanged(point.key, " and ".join(before), " and ".join(now)))
+                found.append(ConditionChanged(point.key, before, now))
     if not found and isinstance(a, Asked) and isinstance(b, Asked):
         then_old, then_new = courses.after(old), courses.after(new)
         if b.key in then_old.get(a.key, ()) and a.key in then_new.get(b.key, ()):
             found.append(Moved(a.key, b.key))
-    yield from found or [Differs(_scope_of(new), _path(split.facts), _said(a), _said(b))]
+    yield from found
+    if found or any(_about(question, key) for question, _ in split.facts for key in other):
+        return
+    if isinstance(a, Ended) and isinstance(b, Ended):
+        yield EndChanged(_scope_of(new), _path(split.facts), a.what, b.what)
+    else:
+        yield Differs(_scope_of(new), _path(split.facts), _said(a), _said(b))
+
+
+def _conditions(course: Course, key: str, other: Collection[str]) -> str:
+    """The answers that are given on all paths to a request, but for those of requests that only one version makes."""
+    facts = [fact for fact in sorted(course.when[key]) if not any(_about(fact[0], each) for each in other)]
+    return " and ".join(courses.words(facts))
 
 
 def _about(question: str, key: str) -> bool:
     return re.search(rf"(?<![\w./#%~-]){re.escape(key)}(?![\w/#%~-])", question) is not None
-
-
-def _conditions(facts: frozenset[Fact]) -> Sequence[str]:
-    return courses.words(sorted(facts))
 
 
 def _scope_of(course: Course) -> str:

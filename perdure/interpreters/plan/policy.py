@@ -109,7 +109,7 @@ class Verdict:
     unproved: tuple[str, ...] = ()
 
 
-def read(tables: Iterable[Mapping[str, Any]]) -> tuple[Policy, ...]:
+def read(tables: Any) -> tuple[Policy, ...]:  # Any: whatever a person wrote
     """The policies of `[[tool.perdure.policy]]`.
 
     Raises:
@@ -121,6 +121,8 @@ def read(tables: Iterable[Mapping[str, Any]]) -> tuple[Policy, ...]:
         ...
         perdure.interpreters.plan.policy.BadPolicy: policy 'seen' has no key 'need': did you mean 'needs'?
     """
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise BadPolicy("policies are tables, each under [[tool.perdure.policy]]")
     return tuple(_policy(table, number) for number, table in enumerate(tables, start=1))
 
 

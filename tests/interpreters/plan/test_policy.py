@@ -31,7 +31,7 @@ def careful() -> Do[None, Any]:
 
 
 def judged(effect: Effect[Any, Any], *tables: dict[str, Any], **options: Any) -> Verdict:
-    return judge(read(tables), survey(effect, **options))
+    return judge(read(list(tables)), survey(effect, **options))
 
 
 def test_a_policy_holds_where_every_path_keeps_it() -> None:
