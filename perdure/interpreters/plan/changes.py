@@ -138,13 +138,13 @@ class Changed(Change):
     @property
     def said(self) -> str:
         if self.field == "structure":
-            return "the type of its output has the same name and other fields or members"
+            return "its output type has other fields or members"
         return f"{self.field} {self.old or 'none'} → {self.new or 'none'}"
 
     @property
     def warning(self) -> str:
         match self.field:
-            case "output" | "structure":
+            case "kind" | "structure":
                 return "what was recorded does not fit: a suspended run that has it is refused"
             case "version":
                 return "what was recorded is declared to be another step: a suspended run that has it is refused"

@@ -7,18 +7,15 @@ order they look, how often, or in which function. Keys are identity; what cannot
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
 from perdure.interpreters.plan import courses
-from perdure.interpreters.plan import facts as known_facts
 from perdure.interpreters.plan.changes import (
     Added,
     Change,
-    Changed,
     ConditionChanged,
     Differs,
     EndChanged,
@@ -29,13 +26,10 @@ from perdure.interpreters.plan.changes import (
     Removed,
     Renamed,
 )
-from perdure.interpreters.plan.survey import YES, Asked, Course, Ended, Fact, Looked, Point, Survey
+from perdure.interpreters.plan.survey import YES, Asked, Course, Ended, Looked, Point, Survey
+from perdure.interpreters.plan.walk import Facts, Split, name_of, other_traits, scope_of, walk
 
-#: How many places the walk looks at before it says that it saw no further.
-_MOST_STATES: Final = 20_000
 _MOST_RENAMES: Final = 100
-
-_Facts: TypeAlias = tuple[Fact, ...]
 
 
 @attrs.frozen
@@ -68,7 +62,7 @@ def difference(old: Survey, new: Survey) -> Difference:
     """
     old, renamed = _aligned(old, new)
     pairs = [(old.calm, new.calm), (old.failing, new.failing)]
-    found = [_walked(a, b) for a, b in pairs]
+    found = [walk(a, b) for a, b in pairs]
     changes: list[Change] = [*renamed]
     for (a, b), walked in zip(pairs, found, strict=True):
         changes += [*_requests(a, b), *walked.traits, *_unpaired(a, b, walked.paired), *_repeated(a, b)]
@@ -92,119 +86,6 @@ def _told_once(changes: Iterable[Change]) -> Iterator[Change]:
             yield change
 
 
-# -- the walk --------------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class _Split:
-    """Where the two go different ways, after the same requests and answers.
-
-    `impossible`: one looks at an answer that the other cannot get, or that was not followed there.
-    """
-
-    facts: _Facts
-    old: Point
-    new: Point
-    impossible: bool = False
-
-
-@attrs.define
-class _Walked:
-    """What the walk found: other traits, the pairs it saw, where the two part, and a pair that looks like a rename."""
-
-    traits: list[Change] = attrs.field(factory=list[Change])
-    paired: set[str] = attrs.field(factory=set[str])
-    splits: list[_Split] = attrs.field(factory=list["_Split"])
-    unsure: list[str] = attrs.field(factory=list[str])
-    renamed: tuple[str, str] | None = None
-
-
-def _walked(old: Course, new: Course) -> _Walked:
-    walked = _Walked()
-    gone, come = old.requests.keys() - new.requests.keys(), new.requests.keys() - old.requests.keys()
-    asks_below = courses.questions_below(old), courses.questions_below(new)
-    queue: deque[tuple[int, int, _Facts]] = deque([(0, 0, ())])
-    seen = set[tuple[int, int, frozenset[Fact]]]()
-    while queue:
-        i, j, facts = queue.popleft()
-        matter = asks_below[0][i] | asks_below[1][j]
-        state = i, j, frozenset(fact for fact in facts if fact[0] in matter)
-        if state in seen:
-            continue
-        seen.add(state)
-        if len(seen) > _MOST_STATES:
-            walked.unsure.append(f"the versions were compared at {_MOST_STATES} places, and no further")
-            break
-        a, b = old.points[i], new.points[j]
-        if isinstance(a, Looked):
-            ways = _answered(a, facts)
-            queue += ((then, j, known) for then, known in ways)
-            walked.splits += [] if ways or a.missing else [_Split(facts, a, b, impossible=True)]
-        elif isinstance(b, Looked):
-            ways = _answered(b, facts)
-            queue += ((i, then, known) for then, known in ways)
-            walked.splits += [] if ways or b.missing else [_Split(facts, a, b, impossible=True)]
-        elif isinstance(a, Asked) and isinstance(b, Asked) and a.key == b.key:
-            walked.paired.add(a.key)
-            walked.traits += _other_traits(a, b)
-            queue.append((a.then, b.then, facts))
-        elif isinstance(a, Asked) and isinstance(b, Asked) and a.key in gone and b.key in come and _alike(a, b):
-            walked.renamed = walked.renamed or (a.key, b.key)
-            queue.append((a.then, b.then, facts))
-        elif isinstance(a, Asked) and a.key in gone:
-            queue.append((a.then, j, facts))
-        elif isinstance(b, Asked) and b.key in come:
-            queue.append((i, b.then, facts))
-        elif not _cut(a, b) and not (isinstance(a, Ended) and a == b):
-            walked.splits.append(_Split(facts, a, b))
-    return walked
-
-
-def _answered(point: Looked, facts: _Facts) -> list[tuple[int, _Facts]]:
-    """Where a question leads: by the answer that was given already or follows, else by each."""
-    known = known_facts.answer(point.question, facts)
-    if known is None:
-        return [(then, (*facts, (point.question, given))) for given, then in point.answers.items()]
-    return [(point.answers[known], facts)] if known in point.answers else []
-
-
-def _cut(*points: Point) -> bool:
-    return any(isinstance(point, Ended) and point.how == "cut" for point in points)
-
-
-def _alike(a: Asked, b: Asked) -> bool:
-    """The same request under another name: in the same scope, or under the same name in another one."""
-    return _what(a) == _what(b) and (_scope(a.key) == _scope(b.key) or _last(a.key) == _last(b.key))
-
-
-def _what(asked: Asked) -> tuple[str | None, ...]:
-    return tuple(asked.traits.get(name) for name in ("kind", "output", "structure"))
-
-
-def _scope(key: str) -> str:
-    return key.rpartition("/")[0]
-
-
-def _last(key: str) -> str:
-    return key.rpartition("/")[2]
-
-
-def _other_traits(a: Asked, b: Asked) -> Iterator[Change]:
-    other = [name for name in dict.fromkeys((*a.traits, *b.traits)) if a.traits.get(name) != b.traits.get(name)]
-    for name in other:
-        if name != "structure" or "output" not in other:
-            yield Changed(b.key, name, a.traits.get(name, ""), b.traits.get(name, ""))
-    if a.asked != b.asked:
-        yield Changed(b.key, "prompt" if b.role == "ask" else "input", a.asked, b.asked)
-
-
-def _unpaired(old: Course, new: Course, paired: set[str]) -> Iterator[Change]:
-    """Requests that both make, and that the walk did not meet together."""
-    for key, asked in new.requests.items():
-        if key in old.requests and key not in paired:
-            yield from _other_traits(old.requests[key], asked)
-
-
 # -- renames ---------------------------------------------------------------------------------------------------------
 
 
@@ -212,7 +93,7 @@ def _aligned(old: Survey, new: Survey) -> tuple[Survey, list[Change]]:
     """The old version with the new names, and what was renamed for that."""
     renamed: list[Change] = []
     for _ in range(_MOST_RENAMES):
-        found = _walked(old.calm, new.calm).renamed or _walked(old.failing, new.failing).renamed
+        found = walk(old.calm, new.calm).renamed or walk(old.failing, new.failing).renamed
         if found is None:
             break
         before, now = _shortened(*found, [course.requests for course in (old.calm, old.failing, new.calm, new.failing)])
@@ -224,8 +105,8 @@ def _aligned(old: Survey, new: Survey) -> tuple[Survey, list[Change]]:
 def _shortened(old: str, new: str, keys: Sequence[Collection[str]]) -> tuple[str, str]:
     """Where only a scope's name differs, the scope: as long as all in it moved along."""
     a, b = old, new
-    while _last(a) == _last(b) and _scope(a) and a.count("/") == b.count("/"):
-        up, there = _scope(a), _scope(b)
+    while name_of(a) == name_of(b) and scope_of(a) and a.count("/") == b.count("/"):
+        up, there = scope_of(a), scope_of(b)
         if any(key.startswith(f"{up}/") for key in (*keys[2], *keys[3])):
             break
         if any(key.startswith(f"{there}/") for key in (*keys[0], *keys[1])):
@@ -245,7 +126,7 @@ def _under(course: Course, old: str, new: str) -> Course:
         match point:
             case Asked():
                 key = put(point.key)
-                return attrs.evolve(point, key=key, name=_last(key).partition("#")[0], asked=put(point.asked))
+                return attrs.evolve(point, key=key, name=name_of(key).partition("#")[0], asked=put(point.asked))
             case Looked():
                 return attrs.evolve(point, question=put(point.question))
             case Ended():
@@ -255,6 +136,13 @@ def _under(course: Course, old: str, new: str) -> Course:
 
 
 # -- changes ---------------------------------------------------------------------------------------------------------
+
+
+def _unpaired(old: Course, new: Course, paired: set[str]) -> Iterator[Change]:
+    """Requests that both make, and that the walk did not meet together."""
+    for key, asked in new.requests.items():
+        if key in old.requests and key not in paired:
+            yield from other_traits(old.requests[key], asked)
 
 
 def _requests(old: Course, new: Course) -> Iterator[Change]:
@@ -311,7 +199,7 @@ def _named(name: str) -> Callable[[Asked], bool]:
     return lambda asked: asked.name == name
 
 
-def _split(old: Course, new: Course, split: _Split) -> Iterator[Change]:
+def _split(old: Course, new: Course, split: Split) -> Iterator[Change]:
     """What it is that goes another way: a condition, the order, the end, or something without a better name.
 
     After an answer of an added or removed request the ways part anyhow; there only what has nothing to do with that
@@ -333,9 +221,9 @@ def _split(old: Course, new: Course, split: _Split) -> Iterator[Change]:
     if found or any(_about(question, key) for question, _ in split.facts for key in other):
         return
     if isinstance(a, Ended) and isinstance(b, Ended):
-        yield EndChanged(_scope_of(new), _path(split.facts), a.what, b.what)
+        yield EndChanged(_workflow_of(new), _path(split.facts), a.what, b.what)
     else:
-        yield Differs(_scope_of(new), _path(split.facts), _said(a), _said(b))
+        yield Differs(_workflow_of(new), _path(split.facts), _said(a), _said(b))
 
 
 def _conditions(course: Course, key: str, other: Collection[str]) -> str:
@@ -348,11 +236,11 @@ def _about(question: str, key: str) -> bool:
     return re.search(rf"(?<![\w./#%~-]){re.escape(key)}(?![\w/#%~-])", question) is not None
 
 
-def _scope_of(course: Course) -> str:
+def _workflow_of(course: Course) -> str:
     return next(iter(course.requests), "").partition("/")[0] or "the workflow"
 
 
-def _path(facts: _Facts) -> str:
+def _path(facts: Facts) -> str:
     return ", ".join(courses.words(facts)) or "always"
 
 
