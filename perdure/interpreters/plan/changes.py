@@ -94,9 +94,10 @@ class GatePassedBy(Change):
 
 @attrs.frozen
 class Renamed(Change):
-    """A request, or all under a scope, has another key. `key` is the old one."""
+    """A request, or all under a scope, has another key. `key` is the old one; `option` is what `--rename` takes."""
 
     new: str
+    option: str
 
     @property
     def said(self) -> str:
@@ -105,15 +106,6 @@ class Renamed(Change):
     @property
     def warning(self) -> str:
         return f"suspended runs need it: perdure resume RUN --rename {self.option}"
-
-    @property
-    def option(self) -> str:
-        """What `--rename` takes: a name where only one is another, else both keys."""
-        old, new = self.key.split("/"), self.new.split("/")
-        other = [(a.partition("#")[0], b.partition("#")[0]) for a, b in zip(old, new, strict=False) if a != b]
-        if len(old) == len(new) and len(other) == 1:
-            return "=".join(other[0])
-        return f"{self.key}={self.new}"
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ order they look, how often, or in which function. Keys are identity; what cannot
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -67,11 +67,10 @@ def difference(old: Survey, new: Survey) -> Difference:
     for (a, b), walked in zip(pairs, found, strict=True):
         changes += [*_requests(a, b), *walked.traits, *_unpaired(a, b, walked.paired), *_repeated(a, b)]
     for (a, b), walked in zip(pairs, found, strict=True):
-        changes += [change for split in walked.splits if not split.impossible for change in _split(a, b, split)]
+        changes += [change for split in walked.splits for change in _split(a, b, split)]
         changes += _passed_by(a, b)
-    if not changes and any(walked.splits for walked in found):
-        split = next(split for walked in found for split in walked.splits)
-        changes.append(Differs(new.workflow, _path(split.facts), _said(split.old), _said(split.new)))
+    if not changes:  # what only one version can be answered leads nowhere in the walk
+        changes += [change for a, b in pairs for change in _other_answers(a, b)]
     unsure = (*old.unsure, *new.unsure, *(why for walked in found for why in walked.unsure))
     return Difference(tuple(_told_once(changes)), tuple(dict.fromkeys(unsure)))
 
@@ -96,28 +95,43 @@ def _aligned(old: Survey, new: Survey) -> tuple[Survey, list[Change]]:
         found = walk(old.calm, new.calm).renamed or walk(old.failing, new.failing).renamed
         if found is None:
             break
-        before, now = _shortened(*found, [course.requests for course in (old.calm, old.failing, new.calm, new.failing)])
-        old = attrs.evolve(old, calm=_under(old.calm, before, now), failing=_under(old.failing, before, now))
-        renamed.append(Renamed(before, now))
+        rename = _rename(*found, _keys(old), _keys(new))
+        old = attrs.evolve(old, calm=_under(old.calm, rename), failing=_under(old.failing, rename))
+        renamed.append(rename)
     return old, renamed
 
 
-def _shortened(old: str, new: str, keys: Sequence[Collection[str]]) -> tuple[str, str]:
-    """Where only a scope's name differs, the scope: as long as all in it moved along."""
+def _keys(seen: Survey) -> frozenset[str]:
+    return frozenset((*seen.calm.requests, *seen.failing.requests))
+
+
+def _rename(old: str, new: str, before: Collection[str], now: Collection[str]) -> Renamed:
+    """The rename that a resume can be told: by one name, where it means nothing else, or by a whole key."""
     a, b = old, new
-    while name_of(a) == name_of(b) and scope_of(a) and a.count("/") == b.count("/"):
-        up, there = scope_of(a), scope_of(b)
-        if any(key.startswith(f"{up}/") for key in (*keys[2], *keys[3])):
-            break
-        if any(key.startswith(f"{there}/") for key in (*keys[0], *keys[1])):
-            break
-        a, b = up, there
-    return a, b
+    while name_of(a) == name_of(b) and a.count("/") == b.count("/") and scope_of(a):
+        a, b = scope_of(a), scope_of(b)
+    one, other = name_of(a), name_of(b)
+    plain = scope_of(a) == scope_of(b) and "#" not in one + other
+    stays = any(_inside(key, a) for key in now) or any(_inside(key, b) for key in before)
+    elsewhere = any(_mentions(key, one) and not _inside(key, a) for key in before)
+    return (
+        Renamed(a, b, f"{one}={other}") if plain and not stays and not elsewhere else Renamed(old, new, f"{old}={new}")
+    )
 
 
-def _under(course: Course, old: str, new: str) -> Course:
-    """A course in which a key, or a scope, is called otherwise, wherever it is mentioned."""
-    mention = re.compile(rf"(?<![\w.%~/#-]){re.escape(old)}(?![\w%~-])")
+def _inside(key: str, scope: str) -> bool:
+    return key == scope or key.startswith((f"{scope}/", f"{scope}#"))
+
+
+def _mentions(key: str, name: str) -> bool:
+    return any(part.partition("#")[0] == name for part in key.split("/"))
+
+
+def _under(course: Course, rename: Renamed) -> Course:
+    """A course in which a key, or a scope with all occurrences, is called otherwise, wherever it is mentioned."""
+    old, new = rename.key, rename.new
+    alone = "#" if "/" in rename.option or "#" in rename.option else ""
+    mention = re.compile(rf"(?<![\w.%~/#-]){re.escape(old)}(?![\w%~{alone}-])")
 
     def put(text: str) -> str:
         return mention.sub(lambda _: new, text)
@@ -230,6 +244,25 @@ def _conditions(course: Course, key: str, other: Collection[str]) -> str:
     """The answers that are given on all paths to a request, but for those of requests that only one version makes."""
     facts = [fact for fact in sorted(course.when[key]) if not any(_about(fact[0], each) for each in other)]
     return " and ".join(courses.words(facts))
+
+
+def _other_answers(old: Course, new: Course) -> Iterator[Change]:
+    """Questions that can be answered otherwise."""
+    before, now = _answers(old), _answers(new)
+    for question in sorted(before.keys() & now.keys()):
+        if before[question] != now[question]:
+            yield Differs(_workflow_of(new), question, *(" | ".join(sorted(each[question])) for each in (before, now)))
+
+
+def _answers(course: Course) -> dict[str, set[str]]:
+    """The answers to every question of which all were followed."""
+    found: dict[str, set[str]] = {}
+    partly = set[str]()
+    for point in course.points:
+        if isinstance(point, Looked):
+            found.setdefault(point.question, set()).update(point.answers)
+            partly |= {point.question} if point.missing else set()
+    return {question: given for question, given in found.items() if question not in partly}
 
 
 def _about(question: str, key: str) -> bool:

@@ -24,15 +24,11 @@ Facts: TypeAlias = tuple[Fact, ...]
 
 @attrs.frozen
 class Split:
-    """Where the two go different ways, after the same requests and answers.
-
-    `impossible`: one looks at an answer that the other cannot get, or that was not followed there.
-    """
+    """Where the two go different ways, after the same requests and answers."""
 
     facts: Facts
     old: Point
     new: Point
-    impossible: bool = False
 
 
 @attrs.define
@@ -65,13 +61,9 @@ def walk(old: Course, new: Course) -> Walked:
             break
         a, b = old.points[i], new.points[j]
         if isinstance(a, Looked):
-            ways = _answered(a, facts)
-            queue += ((then, j, known) for then, known in ways)
-            walked.splits += [] if ways or a.missing else [Split(facts, a, b, impossible=True)]
+            queue += ((then, j, known) for then, known in _answered(a, facts))
         elif isinstance(b, Looked):
-            ways = _answered(b, facts)
-            queue += ((i, then, known) for then, known in ways)
-            walked.splits += [] if ways or b.missing else [Split(facts, a, b, impossible=True)]
+            queue += ((i, then, known) for then, known in _answered(b, facts))
         elif isinstance(a, Asked) and isinstance(b, Asked) and a.key == b.key:
             walked.paired.add(a.key)
             walked.traits += other_traits(a, b)
@@ -89,7 +81,10 @@ def walk(old: Course, new: Course) -> Walked:
 
 
 def _answered(point: Looked, facts: Facts) -> list[tuple[int, Facts]]:
-    """Where a question leads: by the answer that was given already or follows, else by each."""
+    """Where a question leads: by the answer that was given already or follows, else by each.
+
+    Nowhere, where that answer can only be given in the other version.
+    """
     known = known_facts.answer(point.question, facts)
     if known is None:
         return [(then, (*facts, (point.question, given))) for given, then in point.answers.items()]

@@ -20,6 +20,7 @@ from perdure.interpreters.plan.changes import (
     ConditionChanged,
     Differs,
     EndChanged,
+    GatePassedBy,
     GateRemoved,
     Moved,
     Renamed,
@@ -65,7 +66,37 @@ def test_a_renamed_scope_is_told_once_however_much_is_in_it() -> None:
 
     (change,) = between(scope("before", inside), scope("after", inside)).changes
 
-    assert change == Renamed("before", "after")
+    assert change == Renamed("before", "after", "before=after")
+
+
+def test_requests_that_move_into_another_scope_are_renamed_one_by_one() -> None:
+    two = scope("a", signal("one", int)).bind(lambda _: scope("b", signal("two", int)))
+
+    changes = between(two, scope("x", two)).changes
+
+    assert changes == (
+        Renamed("a/one", "x/a/one", "a/one=x/a/one"),
+        Renamed("b/two", "x/b/two", "b/two=x/b/two"),
+    )
+
+
+def test_a_step_that_needed_a_yes_in_one_of_several_rounds_is_told_when_it_needs_none() -> None:
+    def rounds(insist: bool) -> Effect[Any, Any]:
+        @workflow(name="flow")
+        def flow() -> Do[None, Any]:
+            for _ in range(2):
+                if isinstance((yield from approval("gate")), Approved):
+                    yield from publish("x")
+                    return
+            if not insist:
+                yield from publish("x")
+
+        return flow()
+
+    passed = [change for change in between(rounds(True), rounds(False)).changes if isinstance(change, GatePassedBy)]
+
+    assert [(change.key, change.gate) for change in passed] == [("flow/publish", "any gate")]
+    assert passed[0].path == "flow/gate, flow/gate is Denied, flow/gate#2, flow/publish"
 
 
 def test_every_occurrence_follows_a_rename() -> None:
@@ -73,28 +104,35 @@ def test_every_occurrence_follows_a_rename() -> None:
         once = signal(name, int)
         return once.bind(lambda _: once).bind(lambda _: once)
 
-    assert between(thrice("one"), thrice("other")).changes == (Renamed("one", "other"),)
+    assert between(thrice("one"), thrice("other")).changes == (Renamed("one", "other", "one=other"),)
 
 
 def test_what_quotes_a_renamed_answer_has_not_changed() -> None:
     def fed(name: str) -> Effect[Any, Any]:
         return scope("flow", signal(name, str).bind(lambda text: publish(f"about {text}") if text else pure("")))
 
-    assert between(fed("topic"), fed("subject")).changes == (Renamed("flow/topic", "flow/subject"),)
+    assert between(fed("topic"), fed("subject")).changes == (Renamed("flow/topic", "flow/subject", "topic=subject"),)
 
 
-@pytest.mark.parametrize(
-    ("change", "option"),
-    [
-        (Renamed("flow/one", "flow/other"), "one=other"),
-        (Renamed("flow/in", "flow/inside"), "in=inside"),
-        (Renamed("flow/one#2", "flow/other"), "one=other"),
-        (Renamed("flow/a/one", "flow/one"), "flow/a/one=flow/one"),
-        (Renamed("flow/a/one", "flow/b/other"), "flow/a/one=flow/b/other"),
-    ],
-)
-def test_a_rename_says_what_the_command_needs(change: Renamed, option: str) -> None:
-    assert change.warning == f"suspended runs need it: perdure resume RUN --rename {option}"
+def test_a_rename_is_told_with_an_option_that_means_nothing_else() -> None:
+    def flow(*keys: str) -> Effect[Any, Any]:
+        made: Effect[Any, Any] = pure(None)
+        for key in keys:
+            *scopes, name = key.split("/")
+            request: Effect[Any, Any] = signal(name, int)
+            for each in reversed(scopes):
+                request = scope(each, request)
+            made = made.bind(lambda _, request=request: request)
+        return made
+
+    def options(old: Effect[Any, Any], new: Effect[Any, Any]) -> list[str]:
+        return [change.option for change in between(old, new).changes if isinstance(change, Renamed)]
+
+    assert options(flow("a/one"), flow("a/other")) == ["one=other"]
+    assert options(flow("a/one", "b/one"), flow("a/other", "b/one")) == ["a/one=a/other"]
+    assert options(flow("one", "one"), flow("one", "other")) == ["one#2=other"]
+    assert options(flow("a/one", "two"), flow("one", "two")) == ["a/one=one"]
+    assert options(flow("in/one", "in/two"), flow("in/one", "out/two")) == ["in#2/two=out/two"]
 
 
 def test_an_output_class_that_only_has_another_name_is_told_without_a_warning() -> None:
@@ -144,9 +182,10 @@ def test_an_answer_that_only_one_version_can_get_is_a_difference() -> None:
         course = Course((Looked("word", dict.fromkeys(answers, 1)), Ended("success", "Success(None)")))
         return Survey("flow", course, course)
 
-    (change,) = difference(ends("a", "b"), ends("a")).changes
+    less, more = difference(ends("a", "b"), ends("a")), difference(ends("a"), ends("a", "b"))
 
-    assert isinstance(change, Differs)
+    assert less.changes == (Differs("the workflow", "word", "a | b", "a"),)
+    assert more.changes == (Differs("the workflow", "word", "a", "a | b"),)
     assert difference(ends("a", "b"), ends("b", "a")).changes == ()
 
 

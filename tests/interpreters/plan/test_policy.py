@@ -109,6 +109,10 @@ def test_what_must_not_come_before_a_gate_is_told_with_the_gate() -> None:
         if isinstance((yield from approval("review")), Approved):
             yield from push("x")
 
+    @workflow
+    def never() -> Do[None, Any]:
+        yield from push("x")
+
     (violation,) = judged(early(), policy).violations
 
     assert (violation.said, violation.path) == (
@@ -116,6 +120,7 @@ def test_what_must_not_come_before_a_gate_is_told_with_the_gate() -> None:
         ("early/push", "early/review"),
     )
     assert judged(late(), policy) == Verdict()
+    assert judged(never(), policy) == Verdict()
 
 
 def test_what_was_not_seen_whole_is_not_proved() -> None:

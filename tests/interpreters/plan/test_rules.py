@@ -156,6 +156,9 @@ def switched() -> Do[str, Any]:
         yield from note("never")
     return (yield from fetch("a"))
     yield from note("never")
+    yield from note("and never, but told by the line above")
+    return "never"
+    yield from note("nor this")
 
 
 @workflow
