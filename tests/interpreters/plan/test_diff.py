@@ -133,6 +133,8 @@ def test_a_rename_is_told_with_an_option_that_means_nothing_else() -> None:
     assert options(flow("one", "one"), flow("one", "other")) == ["one#2=other"]
     assert options(flow("a/one", "two"), flow("one", "two")) == ["a/one=one"]
     assert options(flow("in/one", "in/two"), flow("in/one", "out/two")) == ["in#2/two=out/two"]
+    both = scope("in", flow("one", "two"))
+    assert options(both, flow("in/one", "out/two")) == ["in/two=out/two"]
 
 
 def test_an_output_class_that_only_has_another_name_is_told_without_a_warning() -> None:
