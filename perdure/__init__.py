@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.core.agents import Agent, Scripted
 from perdure.core.codec import register
 from perdure.core.effect import Do, Effect, Op, Outcome
+from perdure.core.estimate import Estimate, Span
 from perdure.core.faults import (
     Cancelled,
     Defect,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from perdure.core.symbols import register_sample
     from perdure.interpreters.durable.state import Waiting
     from perdure.interpreters.handlers import Attempt, attempt
+    from perdure.interpreters.plan.plan import Plan, plan
 
 #: What loads on first use, and from where.
 _LATER = {
@@ -65,11 +67,13 @@ _LATER = {
     "AsyncStore": "perdure.api",
     "Attempt": "perdure.interpreters.handlers",
     "Handle": "perdure.api",
+    "Plan": "perdure.interpreters.plan.plan",
     "Store": "perdure.api",
     "Waiting": "perdure.interpreters.durable.state",
     "attempt": "perdure.interpreters.handlers",
     "open": "perdure.api",
     "open_async": "perdure.api",
+    "plan": "perdure.interpreters.plan.plan",
     "register_sample": "perdure.core.symbols",
     "run_in_memory": "perdure.api",
 }
@@ -85,6 +89,7 @@ __all__ = [
     "Denied",
     "Do",
     "Effect",
+    "Estimate",
     "Exhausted",
     "Expired",
     "Fault",
@@ -92,9 +97,11 @@ __all__ = [
     "Interrupted",
     "Op",
     "Outcome",
+    "Plan",
     "RetriesExhausted",
     "Retry",
     "Scripted",
+    "Span",
     "StepFault",
     "StepTimedOut",
     "Store",
@@ -116,6 +123,7 @@ __all__ = [
     "open_async",
     "parallel",
     "parallel_map",
+    "plan",
     "pure",
     "race",
     "register",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,21 @@ def call(block: Block, input: str | None, named: Sequence[str]) -> tuple[Call[An
     except (codec.CodecError, codec.NoSchema, TypeError) as error:
         raise click.UsageError(f"the input does not fit {signature(block)}: {error}") from error
     return Call(block, args, kwargs), recorded
+
+
+def command(verb: str, target: str, input: str | None, named: Sequence[str], read: str | None = None) -> str:
+    """The command that does something else with the same workflow and the same input.
+
+    Args:
+        verb: What it does.
+        target: As it was typed.
+        input: What `-i` was given.
+        named: The values of `-a`.
+        read: What `-i` was read as: stdin cannot be read again.
+    """
+    again = read.strip() if input == "-" and read is not None else input
+    words = ["perdure", verb, target, *(("-i", again) if again is not None else ())]
+    return shlex.join([*words, *(word for each in named for word in ("-a", each))])
 
 
 def signature(block: Block) -> str:

@@ -52,6 +52,7 @@ _lease = click.option(
 @click.option("-a", "--arg", "named", multiple=True, metavar="NAME=VALUE", help="One argument; text for a str.")
 @click.option("--id", "run_id", metavar="ID", help="The run's id; a fresh one by default.")
 @click.option("--key", metavar="KEY", help="Your name for this request: given again, it is the same run.")
+@click.option("--approve-plan", "approved", metavar="HASH", help="Start only if the plan is still this one.")
 @_threads
 @_lease
 @click.option("--fast", is_flag=True, help="Do not wait for the disk: a power cut may take the last commits.")
@@ -62,6 +63,7 @@ def run(
     named: tuple[str, ...],
     run_id: str | None,
     key: str | None,
+    approved: str | None,
     threads: int,
     lease: float,
     fast: bool,
@@ -76,6 +78,10 @@ def run(
     with printing.stdout_kept():
         found = places.target(target, Path.cwd())
         call, recorded = given.call(places.load(found), text, named)
+        if approved is not None:
+            from perdure.cli import planning
+
+            planning.refuse_another(call, approved, given.command("plan", target, input, named, text))
 
     async def start(worker: Worker) -> Exit:
         mine = worker.new_run(call, found.text, found.folder, codec.dumps(recorded, Any), run_id, key)

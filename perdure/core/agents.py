@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
+from perdure.core.estimate import FREE, UNKNOWN, Estimate
 from perdure.core.identity import checked_name
 
 
@@ -20,6 +21,20 @@ class Agent(Protocol):
 
     @property
     def name(self) -> str: ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """An agent that can say beforehand what it costs. A plan asks it; others are unpriced."""
+
+    def price(self, chars: int | None, output: Any) -> Estimate:  # Any: a type expression
+        """What one attempt at an answer may cost, however it ends.
+
+        Args:
+            chars: The length of the prompt in characters; None where that depends on replies.
+            output: The type of the answer.
+        """
+        ...
 
 
 def _name(_: object, __: object, name: str) -> None:
@@ -34,6 +49,8 @@ class Scripted:
         name: For people and records; not part of any key.
         reply: What it answers: a function of the prompt (sync or async; what it raises is the step's failure), or a
             mapping from a part of the prompt to the answer, of which the first part that occurs counts.
+        estimate: What an attempt is said to cost, to plan with. By default no tokens and no dollars, and nobody
+            knows how many seconds.
 
     Example:
         >>> Scripted("critic", {"bees": "They are fine."}).name
@@ -44,3 +61,8 @@ class Scripted:
     reply: Callable[[str], Any] | Mapping[str, Any] = attrs.field(
         repr=False, eq=False
     )  # Any: whatever the ask's output type says
+    estimate: Estimate | None = None
+
+    def price(self, chars: int | None, output: Any) -> Estimate:  # noqa: ARG002  # the protocol's
+        """What its `estimate` says."""
+        return self.estimate or attrs.evolve(FREE, seconds=UNKNOWN)

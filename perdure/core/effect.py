@@ -18,6 +18,7 @@ from returns.primitives.hkt import SupportsKind2
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeAliasType, TypeVar
 
+from perdure.core.estimate import Estimate
 from perdure.core.faults import Defect, Fault
 from perdure.core.retry import Retry
 
@@ -291,6 +292,11 @@ class Op(Effect[A_co, E_co]):
     @property
     def timeout(self) -> timedelta | None:
         """How long one attempt may take."""
+        return None
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What one attempt may cost, where its author says so."""
         return None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -62,3 +63,66 @@ def _sum(one: float | None, two: float | None) -> float | None:
 
 UNKNOWN: Final = Span()
 NOTHING: Final = Span.exactly(0)
+
+
+def _span(amount: Span | float) -> Span:
+    return amount if isinstance(amount, Span) else Span.exactly(amount)
+
+
+@attrs.frozen
+class Estimate:
+    """What one attempt at something may cost. What is not said is unknown; a plain number is known exactly.
+
+    Attributes:
+        tokens_in: Tokens that a model reads.
+        tokens_out: Tokens that it writes.
+        usd: US dollars.
+        seconds: Seconds of work. Waits are not work.
+
+    Example:
+        >>> one = Estimate(usd=Span(0.01, 0.02, 0.05), seconds=4)
+        >>> one.times(1, 3).usd
+        Span(min=0.01, expected=None, max=0.15000000000000002)
+        >>> one.tokens_in == UNKNOWN
+        True
+    """
+
+    tokens_in: Span = attrs.field(default=UNKNOWN, converter=_span, kw_only=True)
+    tokens_out: Span = attrs.field(default=UNKNOWN, converter=_span, kw_only=True)
+    usd: Span = attrs.field(default=UNKNOWN, converter=_span, kw_only=True)
+    seconds: Span = attrs.field(default=UNKNOWN, converter=_span, kw_only=True)
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Both, one after the other."""
+        return self._with(other, Span.__add__)
+
+    def __or__(self, other: Estimate) -> Estimate:
+        """One of the two, nobody knows which."""
+        return self._with(other, Span.__or__)
+
+    def times(self, least: int, most: int, expected: float | None = None) -> Estimate:
+        """The same from `least` to `most` times, and as a rule `expected` times."""
+        return self.each(lambda span: span.times(least, most, expected))
+
+    def each(self, change: Callable[[Span], Span]) -> Estimate:
+        """Every amount, changed alike."""
+        return Estimate(
+            tokens_in=change(self.tokens_in),
+            tokens_out=change(self.tokens_out),
+            usd=change(self.usd),
+            seconds=change(self.seconds),
+        )
+
+    def _with(self, other: Estimate, joined: Callable[[Span, Span], Span]) -> Estimate:
+        return Estimate(
+            tokens_in=joined(self.tokens_in, other.tokens_in),
+            tokens_out=joined(self.tokens_out, other.tokens_out),
+            usd=joined(self.usd, other.usd),
+            seconds=joined(self.seconds, other.seconds),
+        )
+
+
+#: Nobody knows anything.
+UNPRICED: Final = Estimate()
+#: It is known to cost nothing.
+FREE: Final = Estimate(tokens_in=NOTHING, tokens_out=NOTHING, usd=NOTHING, seconds=NOTHING)

@@ -7,9 +7,9 @@ asks about them, another way each time. What is found is folded into a decision 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Never
+from typing import Any, Final, Never, TypeAlias
 
 import attrs
 from returns.result import Failure, Success
@@ -23,6 +23,9 @@ from perdure.core.leaves import Child, Now, Signal, Sleep, Suspend
 from perdure.core.machine import Machine, Request
 from perdure.core.samples import SAMPLES, Sample
 from perdure.core.symbols import Budget, Oracle, Taken, synth
+
+#: A program, or what makes it of placeholders: its arguments may be replies like any other.
+Program: TypeAlias = Effect[Any, Any] | Callable[[Oracle], Effect[Any, Any]]
 
 #: Leaves that only wait: nothing of theirs can be broken or cut off.
 _WAITING: Final = (Suspend, Signal, Sleep, Now, Child)
@@ -38,6 +41,10 @@ class Exploration:
         broken: Why some paths could not be followed further: defects, and text that only its author could read.
         assumed: Questions that were answered without knowing; the diagram may be too small there.
         cut: Where a budget was spent.
+        left: How many answers were not followed, for want of paths.
+        sized: Collections in replies, of which only the sizes that were tried are covered.
+        asked: Every request by its key, as it is made on each path: the arguments may differ.
+        closed: The keys of the requests that some path closes without a reply.
     """
 
     tree: Node = attrs.field(repr=False)
@@ -45,6 +52,10 @@ class Exploration:
     broken: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
+    left: int = 0
+    sized: tuple[str, ...] = ()
+    asked: Mapping[str, Sequence[Op[Any, Any]]] = attrs.field(factory=dict[str, "Sequence[Op[Any, Any]]"], repr=False)
+    closed: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -76,7 +87,7 @@ class Exploration:
 
 
 def explore(
-    effect: Effect[Any, Any],
+    effect: Program,
     *,
     faults: bool = False,
     each: bool = False,
@@ -91,7 +102,7 @@ def explore(
     Concurrent requests are answered in the order in which they were made, timers after all others.
 
     Args:
-        effect: The program.
+        effect: The program, or a function of the oracle that makes it.
         faults: Let every leaf also fail, with each error that it declares and each fault that it may have, and let
             timers fire early.
         each: Give every answer to every question once, instead of trying all combinations.
@@ -149,7 +160,7 @@ class _Unseen:
 class _Search:
     """All paths: the program is driven from its start, once for every answer that was not followed yet."""
 
-    effect: Effect[Any, Any]
+    effect: Program
     faults: bool
     each: bool
     inputs: bool
@@ -159,9 +170,11 @@ class _Search:
     todo: list[_Unseen] = attrs.field(factory=list[_Unseen], init=False)
     given: set[tuple[str, int]] = attrs.field(factory=set[tuple[str, int]], init=False)
     skipped: bool = attrs.field(default=False, init=False)
+    asked: dict[str, list[Op[Any, Any]]] = attrs.field(factory=dict[str, "list[Op[Any, Any]]"], init=False)
+    closed: set[str] = attrs.field(factory=set[str], init=False)
 
     def run(self, max_paths: int) -> Exploration:
-        broken, cut, assumed = dict[str, None](), dict[str, None](), dict[str, None]()
+        broken, cut, assumed, sized = (dict[str, None]() for _ in range(4))
         paths = 0
 
         def followed(script: list[tuple[str, int]]) -> tuple[str, Branch]:
@@ -169,6 +182,8 @@ class _Search:
             drive = _Drive(self.effect, oracle, self.faults, self.inputs, self.length)
             end = drive.run()
             assumed.update(oracle.assumed)
+            sized.update(oracle.sized)
+            self.closed.update(drive.closed)
             if end.how in ("broke", "cut"):
                 (broken if end.how == "broke" else cut)[end.what] = None
             return self._grown(drive, end)
@@ -183,10 +198,22 @@ class _Search:
             cut[f"{len(self.todo)} more answers to follow after {paths} paths"] = None
         if self.skipped:
             cut["every answer was followed once, not in all combinations"] = None
-        return Exploration(diagram.reduced(root), paths, tuple(broken), tuple(sorted(assumed)), tuple(cut))
+        return Exploration(
+            diagram.reduced(root),
+            paths,
+            tuple(broken),
+            tuple(sorted(assumed)),
+            tuple(cut),
+            len(self.todo),
+            tuple(sorted(sized)),
+            self.asked,
+            frozenset(self.closed),
+        )
 
     def _grown(self, drive: _Drive, end: Ends) -> tuple[str, Branch]:
         """The last answer of the script, and the paths from there: one, with what else it could have been answered."""
+        for _, key, _, op in drive.asked:
+            self.asked.setdefault(key, []).append(op)
         taken, start = drive.oracle.taken, len(drive.oracle.script)
         moments = [0, *(choice.moment for choice in taken[start:])]
         branch = Branch(drive.asked[moments[-1] :], end=end)
@@ -209,7 +236,7 @@ class _Search:
 class _Drive:
     """One path: the program from its start to its end, along the oracle's choices."""
 
-    effect: Effect[Any, Any]
+    effect: Program
     oracle: Oracle
     faults: bool
     inputs: bool
@@ -222,16 +249,18 @@ class _Drive:
     due: dict[str, datetime] = attrs.field(factory=dict[str, datetime], init=False)
     requests: int = attrs.field(default=0, init=False)
     place: str = attrs.field(default="", init=False)
+    closed: tuple[str, ...] = attrs.field(default=(), init=False)
 
     def run(self) -> Ends:
         machine: Machine[Any, Any] | None = None
         try:
-            machine = Machine(self.effect)
+            machine = Machine(self.effect if isinstance(self.effect, Effect) else self.effect(self.oracle))
             while machine.outcome is None:
                 for request in machine.fresh():
                     self._asked(request)
                 request = self._next(machine.pending)
                 machine.reply(request.key, self._reply(request))
+            self.closed = tuple(machine.cancelled)
             left = tuple(key for key, _ in machine.not_undone)
             if isinstance(machine.outcome, Success):
                 return Ends("success", f"Success({machine.outcome.unwrap()!r})", left)

@@ -18,6 +18,7 @@ from returns.result import Failure, Result, Success
 from perdure.core import codec
 from perdure.core.agents import Agent
 from perdure.core.effect import A_co, Call, E_co, Op, Repeat
+from perdure.core.estimate import Estimate
 from perdure.core.faults import Defect, Expired, StepFault
 from perdure.core.retry import Retry, spread
 from perdure.core.workflow import members
@@ -51,6 +52,7 @@ class Task:
     timeout: timedelta | None = None
     repeat: Repeat = "idempotent"
     version: str = ""
+    estimate: Estimate | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -238,6 +240,10 @@ class Step(Op[A_co, E_co]):
     def version(self) -> str:
         return self.task.version
 
+    @property
+    def estimate(self) -> Estimate | None:
+        return self.task.estimate
+
     def given(self) -> Self:
         if not self.kwargs and all(type(value) in _IMMUTABLE for value in self.args):
             return self
@@ -261,6 +267,7 @@ class Ask(Op[A_co, StepFault]):
     output: Any = str
     retry: Retry | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
     timeout: timedelta | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
+    estimate: Estimate | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def describe(self) -> Any:
         return self.prompt

@@ -16,6 +16,7 @@ from typing_extensions import TypeForm, TypeVar
 
 from perdure.core.agents import Agent
 from perdure.core.effect import All, Call, Do, Effect, Fail, Pure, Race, Repeat, Saga, Scope, Undo
+from perdure.core.estimate import Estimate
 from perdure.core.faults import Defect, Exhausted, Expired, Fault, StepFault, TimedOut
 from perdure.core.identity import checked_name
 from perdure.core.identity import segment as as_segment
@@ -98,6 +99,7 @@ def step(
     timeout: timedelta | None = ...,
     repeat: Repeat = ...,
     version: str = ...,
+    estimate: Estimate | None = ...,
 ) -> _Lift: ...
 def step(
     fn: Callable[..., Any] | None = None,
@@ -108,6 +110,7 @@ def step(
     timeout: timedelta | None = None,
     repeat: Repeat = "idempotent",
     version: str = "",
+    estimate: Estimate | None = None,
 ) -> Any:
     """Lift impure code: calling the decorated function describes one step, which is recorded once it has run.
 
@@ -122,6 +125,7 @@ def step(
         repeat: What may happen after an attempt whose end nobody knows: `"idempotent"` runs it again under the same
             idempotency key, `"pure"` freely, `"once"` never: the workflow gets `Interrupted` and decides.
         version: Raise it to say that what was recorded before is not this step any more.
+        estimate: What one attempt may cost, for plans.
 
     Raises:
         Defect: The name cannot be part of a key, or `once` is to be retried.
@@ -135,7 +139,9 @@ def step(
         'fetch'
     """
     if fn is None:
-        return functools.partial(step, name=name, retry=retry, timeout=timeout, repeat=repeat, version=version)
+        return functools.partial(
+            step, name=name, retry=retry, timeout=timeout, repeat=repeat, version=version, estimate=estimate
+        )
     if not callable(fn):
         raise Defect(f"@step decorates a function, not {fn!r}")
     if repeat == "once" and retry is not None and retry.attempts > 1:
@@ -145,7 +151,7 @@ def step(
     if repeat not in ("pure", "idempotent", "once"):
         raise Defect(f'step {name or fn.__name__!r}: repeat={repeat!r} is none of "pure", "idempotent", "once"')
     _duration(timeout, "timeout")
-    task = Task(checked_name(name or fn.__name__, "step"), fn, retry, timeout, repeat, version)
+    task = Task(checked_name(name or fn.__name__, "step"), fn, retry, timeout, repeat, version, estimate)
 
     @functools.wraps(fn)
     def describe(*args: Any, **kwargs: Any) -> Effect[Any, Any]:
@@ -180,6 +186,7 @@ def ask(
     *,
     retry: Retry | None = ...,
     timeout: timedelta | None = ...,
+    estimate: Estimate | None = ...,
 ) -> Effect[str, StepFault]: ...
 @overload
 def ask(
@@ -190,6 +197,7 @@ def ask(
     *,
     retry: Retry | None = ...,
     timeout: timedelta | None = ...,
+    estimate: Estimate | None = ...,
 ) -> Effect[A, StepFault]: ...
 def ask(
     name: str,
@@ -199,6 +207,7 @@ def ask(
     *,
     retry: Retry | None = None,
     timeout: timedelta | None = None,
+    estimate: Estimate | None = None,
 ) -> Effect[Any, StepFault]:
     """One question to an agent, answered by a value of type `output`.
 
@@ -209,12 +218,13 @@ def ask(
         output: Any type expression: a class, `Plan | None`, `Literal["a", "b"]`.
         retry: When to ask all of them again.
         timeout: How long one attempt may take.
+        estimate: What one answer of any of them may cost, for plans; by default what the agents themselves say.
     """
     agents = (agent,) if isinstance(agent, Agent) else tuple(agent)
     if not agents or not all(isinstance(a, Agent) for a in agents):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller has a checker
         raise Defect(f"ask({name!r}) needs an agent or a list of agents, not {agent!r}")
     _duration(timeout, "timeout")
-    return Ask(checked_name(name, "ask"), agents, prompt, output, retry, timeout)
+    return Ask(checked_name(name, "ask"), agents, prompt, output, retry, timeout, estimate)
 
 
 @overload
@@ -427,6 +437,7 @@ def _numbers(count: int) -> tuple[str, ...]:
 
 
 def _distinct(keys: list[str], where: str) -> tuple[str, ...]:
+    keys = [str.__str__(key) for key in keys]  # of an item that nobody has seen yet: its placeholder's name
     seen: set[str] = set()
     for text in keys:
         if text in seen:

@@ -69,6 +69,7 @@ class Oracle:
         moment: A counter for whoever drives, kept with each choice.
         taken: The choices made.
         assumed: The questions that were answered without a choice, because there is no telling.
+        sized: The collections and counts of which only some sizes are tried.
         derived: What was computed from placeholders, by the name that says how.
 
     Example:
@@ -83,6 +84,7 @@ class Oracle:
     moment: int = attrs.field(default=0, init=False)
     taken: list[Taken] = attrs.field(factory=list[Taken], init=False)
     assumed: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
+    sized: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
     derived: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
 
     def choose(self, question: str, options: Sequence[T], name: Callable[[T], str] = repr) -> T:
@@ -106,6 +108,11 @@ class Oracle:
                 )
         self.taken.append(Taken(question, pick, len(options), name(options[pick]), self.moment))
         return options[pick]
+
+    def size(self, tag: str, question: str, sizes: Sequence[int] | None = None) -> int:
+        """How many items there are: one of the sizes that are tried."""
+        self.sized[tag] = None
+        return self.choose(question, self.sizes if sizes is None else sizes)
 
     def assume(self, what: str) -> None:
         """Note that a question was answered without a choice."""
@@ -190,10 +197,10 @@ def _of_form(made: Form, tag: str, oracle: Oracle) -> Any:
         case Fixed(items=items):
             return tuple(synth(item, f"{tag}[{n}]", oracle) for n, item in enumerate(items))
         case Items():
-            size = oracle.choose(f"len({tag})", oracle.sizes)
+            size = oracle.size(tag, f"len({tag})")
             return made.make([synth(made.item, f"{tag}[{n}]", oracle) for n in range(size)])
         case Table():
-            size = oracle.choose(f"len({tag})", oracle.sizes)
+            size = oracle.size(tag, f"len({tag})")
             return {
                 _of_form(made.key, f"{tag}.key[{n}]", oracle): synth(made.item, f"{tag}.value[{n}]", oracle)
                 for n in range(size)

@@ -255,7 +255,7 @@ class Number(Unknown):
             raise TypeError("'float' object cannot be interpreted as an integer")
         small = [size for size in self._oracle.sizes if self._lo <= size <= self._hi]
         if small and self._lo < self._hi:
-            self._lo = self._hi = self._oracle.choose(self._tag, small)
+            self._lo = self._hi = self._oracle.size(self._tag, self._tag, small)
         return int(self)
 
     def _assuming(self, what: str) -> Any:

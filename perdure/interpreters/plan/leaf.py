@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 
@@ -10,16 +13,20 @@ import attrs
 
 from perdure.core.diagram import Asks
 from perdure.core.effect import Op, Repeat
+from perdure.core.estimate import Estimate
 from perdure.core.hints import label
 from perdure.core.leaves import Approved, Ask, Child, Denied, Now, Signal, Sleep, Step, Suspend
 from perdure.core.retry import Retry
 from perdure.core.workflow import members
+from perdure.interpreters.plan.price import estimate_of
 
 #: approval and answer wait for a person, signal for a message, timer for a time; step and ask do something.
 Role: TypeAlias = Literal["step", "ask", "approval", "answer", "signal", "timer", "now", "child", "op"]
 
-#: A placeholder in a text: `<ship/plan.summary>`.
-_TAG: Final = re.compile(r"<([^<>\s]+)>")
+#: A placeholder in a text: `<ship/plan.summary>`; and what may be a key, and how to get at a part of its outcome.
+_TAG: Final = re.compile(r"<([^<>\s][^<>]*)>")
+_TOKEN: Final = re.compile(r"[\w.%~/#-]+")
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @attrs.frozen
@@ -41,6 +48,7 @@ class Leaf:
         version: As declared.
         asked: What is asked, as text, with placeholders such as `<ship/plan.summary>`.
         feeds: The keys of the earlier requests whose outcomes are in what is asked, in order.
+        estimate: What it may cost with all its attempts and agents; None where nobody says so, and nobody has to.
     """
 
     key: str
@@ -57,13 +65,46 @@ class Leaf:
     version: str = ""
     asked: str = ""
     feeds: tuple[str, ...] = ()
+    estimate: Estimate | None = None
 
 
-def leaf_of(asks: Asks) -> Leaf:
-    """What a plan shows of a request in the diagram."""
-    op, asked = asks.op, _asked(asks.op)
+def leaf_of(asks: Asks, known: Container[str] | None = None) -> Leaf:
+    """What a plan shows of a request in the diagram.
+
+    Args:
+        asks: The request.
+        known: The keys of the plan's requests; without them a key is recognised by how keys look.
+    """
+    return _leaf(asks.key, asks.op, known)
+
+
+def leaves_of(asked: Mapping[str, Sequence[Op[Any, Any]]]) -> dict[str, Leaf]:
+    """The requests of a plan, in order, each as all the ways in which it is made.
+
+    On one path a list is empty and nothing flows from it into the prompt; on the next it has an item, which does.
+    """
+    return {key: _united([_leaf(key, op, asked) for op in ops], list(asked)) for key, ops in asked.items()}
+
+
+def _united(ways: Sequence[Leaf], order: Sequence[str]) -> Leaf:
+    ways = tuple(dict.fromkeys(ways))
+    fullest = max(ways, key=lambda leaf: len(leaf.feeds))
+    if len(ways) == 1:
+        return fullest
+    fed = {key for leaf in ways for key in leaf.feeds}
+    said = [leaf.estimate for leaf in ways if leaf.estimate is not None]
+    return attrs.evolve(
+        fullest,
+        agents=tuple(dict.fromkeys(agent for leaf in ways for agent in leaf.agents)),
+        feeds=tuple(key for key in order if key in fed),
+        estimate=functools.reduce(operator.or_, said) if said else None,
+    )
+
+
+def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
+    asked = _asked(op)
     return Leaf(
-        asks.key,
+        key,
         role_of(op),
         op.kind,
         op.name,
@@ -76,7 +117,8 @@ def leaf_of(asks: Asks) -> Leaf:
         op.expires if isinstance(op, Suspend) else None,
         op.version,
         asked,
-        tuple(dict.fromkeys(_source(tag) for tag in _TAG.findall(asked))),
+        tuple(dict.fromkeys(_sources(asked, known))),
+        estimate_of(op, None if _TAG.search(asked) else len(asked)),
     )
 
 
@@ -102,11 +144,48 @@ def role_of(op: Op[Any, Any]) -> Role:
 
 
 def _asked(op: Op[Any, Any]) -> str:
-    asked = op.describe()
-    return asked if isinstance(asked, str) else "" if asked is None else repr(asked)
+    match op:
+        case Step(args=args, kwargs=kwargs):
+            return ", ".join([*map(_shown, args), *(f"{name}={_shown(value)}" for name, value in kwargs.items())])
+        case Suspend(prompt=prompt, show=show):
+            return " ".join(part for part in (str.__str__(prompt), "" if show is None else _shown(show)) if part)
+        case _:
+            asked = op.describe()
+            return str.__str__(asked) if isinstance(asked, str) else "" if asked is None else _shown(asked)
 
 
-def _source(tag: str) -> str:
-    """The key of the request whose outcome has this placeholder: `ship/plan.items[0].text` is from `ship/plan`."""
-    head, slash, last = tag.rpartition("/")
-    return head + slash + re.split(r"[.\[]", last, maxsplit=1)[0]
+def _shown(value: Any) -> str:
+    """As `repr`, but the same in every process. By exact class: a placeholder lies about its own."""
+    if type(value) in (set, frozenset):
+        return f"{{{', '.join(sorted(map(_shown, value)))}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(_shown, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{_shown(key)}: {_shown(item)}' for key, item in value.items())}}}"
+    return same_everywhere(repr(value))
+
+
+def same_everywhere(text: str) -> str:
+    """A text without the addresses that Python shows of functions and the like."""
+    return _ADDRESS.sub("", text)
+
+
+def _sources(asked: str, known: Container[str] | None) -> Iterable[str]:
+    """The keys of the requests whose outcomes the text has placeholders of."""
+    for tag in _TAG.findall(asked):
+        for token in _TOKEN.findall(tag):
+            if known is None:
+                head, slash, last = token.rpartition("/")
+                if slash:
+                    yield head + slash + last.partition(".")[0]
+            elif key := key_in(token, known):
+                yield key
+
+
+def key_in(token: str, known: Container[str]) -> str:
+    """The key that a placeholder's name begins with: `ship/plan` in `ship/plan.items.text`; else nothing."""
+    while token and token not in known:
+        token = token.rpartition(".")[0]
+    return token

@@ -1,0 +1,290 @@
+"""A plan as people read it: a tree, its price, what it waits for, and what is not known. Stable, so that it diffs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import attrs
+
+from perdure.core.estimate import NOTHING, Span
+from perdure.interpreters.plan.fold import Again, Choice, End, Piece, Rounds, Task, without_numbers
+from perdure.interpreters.plan.leaf import Leaf
+from perdure.interpreters.plan.price import Way
+from perdure.interpreters.plan.shape import Shape, ordered, shape_of
+
+if TYPE_CHECKING:
+    from perdure.interpreters.plan.plan import Plan
+
+#: Columns are not made wider than this for a long cell; ends are not longer than `_END`, lists of names than `_NAMES`.
+_WIDEST: Final = 44
+_END: Final = 90
+_NAMES: Final = 6
+#: A segment of a key that is named by a placeholder.
+_QUOTED: Final = re.compile(r"[\w.%~-]*%3C[\w.%~-]*")
+
+
+def text(plan: Plan) -> str:
+    """The whole plan; the last line says whether it is complete."""
+    drawing = _Drawing.of(plan)
+    title = plan.title if len(plan.title) <= _END else plan.title[: _END - 1] + "…"
+    head = f"{title}{f' -> {plan.output}' if plan.output else ''}  plan {plan.hash}"
+    return "\n".join([head, *drawing.lines(), *_footer(plan, drawing.names)])
+
+
+# -- Names. -----------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class _Names:
+    """Keys without what all of them begin with."""
+
+    prefix: str
+    shown: Mapping[str, str]
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Names:
+        first = next(iter(plan.leaves), "").partition("/")
+        keys = [piece.leaf.key for piece in ordered(plan.folded)[::-1] if isinstance(piece, Task)]
+        shown = {without_numbers(key): key for key in reversed(keys)} | {key: key for key in keys}
+        return cls(first[0] + first[1] if first[1] else "", shown)
+
+    def key(self, key: str) -> str:
+        return self.within(unquote(key))
+
+    def within(self, said: str) -> str:
+        said = _QUOTED.sub(lambda match: unquote(match[0]), said)
+        return re.sub(rf"(?<![\w./-]){re.escape(self.prefix)}", "", said) if self.prefix else said
+
+    def some(self, keys: Sequence[str]) -> str:
+        """Names as they stand in the tree, which has the first round only; of many the first ones."""
+        shown = (self.shown.get(key) or self.shown.get(without_numbers(key), key) for key in keys)
+        names = list(dict.fromkeys(map(self.key, shown)))
+        more = len(names) - _NAMES
+        return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+# -- The tree. --------------------------------------------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class _Line:
+    """A line of the tree: cells, what it is a drawing of, and the lines below it."""
+
+    cells: tuple[str, ...]
+    piece: Piece | None = None
+    below: list[_Line] = attrs.field(factory=list["_Line"])
+    sign: str = ""
+
+
+@attrs.define(eq=False)
+class _Drawing:
+    plan: Plan
+    names: _Names
+    shape: Shape
+    drawn: set[int] = attrs.field(factory=set[int])
+    wanted: dict[int, int] = attrs.field(factory=dict[int, int])
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Drawing:
+        return cls(plan, _Names.of(plan), shape_of(plan.folded))
+
+    def lines(self) -> list[str]:
+        tree = self._sequence(self.plan.folded, None, [], None)
+        rows: list[tuple[str, tuple[str, ...]]] = []
+        self._rows(tree, "", rows)
+        first = min(_WIDEST, max((len(head) + len(cells[0]) for head, cells in rows if len(cells) > 1), default=0))
+        widths = [min(_WIDEST, max((len(c[n]) for _, c in rows if len(c) > 1), default=0)) for n in range(1, 4)]
+        said = []
+        for head, cells in rows:
+            if len(cells) == 1:
+                said.append(head + cells[0])
+            else:
+                said.append(
+                    "  ".join([(head + cells[0]).ljust(first), *_padded(cells[1:4], widths), *cells[4:]]).rstrip()
+                )
+        return said
+
+    def _rows(self, lines: list[_Line], indent: str, rows: list[tuple[str, tuple[str, ...]]]) -> None:
+        for n, line in enumerate(lines):
+            last = n == len(lines) - 1
+            number = self.wanted.get(id(line.piece))
+            first, *rest = line.cells
+            marked = first if number is None else f"[{number}] {first}"
+            rows.append((f"{indent}{'└─' if last else '├─'}{line.sign} ", (marked, *rest)))
+            self._rows(line.below, indent + ("   " if last else "│  "), rows)
+
+    def _sequence(
+        self, start: Piece, until: Piece | None, stops: Sequence[Piece], rounds: Rounds | None
+    ) -> list[_Line]:
+        """What happens from a piece on.
+
+        Args:
+            start: The piece.
+            until: Where ways meet again: whoever draws them goes on from there.
+            stops: All that others go on from.
+            rounds: The innermost rounds, of which this is drawn within.
+        """
+        lines: list[_Line] = []
+        piece: Piece | None = start
+        while piece is not None and piece is not until:
+            if isinstance(piece, Again):
+                if rounds is None or piece.level != rounds.level:
+                    lines.append(_Line(("→ the next outer round",)))
+                elif not lines:
+                    lines.append(_Line(("→ the next round",)))
+                break
+            if rounds is not None and piece is rounds.then:
+                lines.append(_Line(("→ no further round",)))
+                break
+            if not isinstance(piece, End) and (id(piece) in self.drawn or any(piece is stop for stop in stops)):
+                lines.append(_Line((f"→ [{self.wanted.setdefault(id(piece), len(self.wanted) + 1)}]",)))
+                break
+            self.drawn.add(id(piece))
+            match piece:
+                case Task(leaf=leaf, then=then):
+                    lines.append(_Line(self._cells(leaf), piece))
+                    piece = then
+                case Rounds(times=times, body=body, then=then):
+                    many = f"{'' if id(piece) in self.shape.fixed else 'up to '}×{times}"  # noqa: RUF001
+                    lines.append(_Line((many,), piece, self._sequence(body, None, [*stops, then], piece), "↻"))
+                    piece = then
+                case Choice():
+                    meet = self.shape.meet[id(piece)]
+                    inner = stops if meet is None else [*stops, meet]
+                    lines += self._choice(piece, until if meet is None else meet, inner, rounds)
+                    piece = meet
+                case End():
+                    lines.append(_Line((self._end(piece),)))
+                    piece = None
+        return lines
+
+    def _choice(
+        self, choice: Choice, until: Piece | None, stops: Sequence[Piece], rounds: Rounds | None
+    ) -> list[_Line]:
+        ways: dict[int, tuple[list[str], Piece]] = {}
+        for given, then in choice.answers:
+            ways.setdefault(id(then), ([], then))[0].append(given)
+        question = self.names.within(choice.question)
+        tag = choice.question.removeprefix("len(").removesuffix(")")
+        item = next((then for given, then in choice.answers if given == "1"), None)
+        if item is not None and tag in self.plan.sized and until is not None and ways.get(id(until), ([],))[0] == ["0"]:
+            below = self._sequence(item, until, stops, rounds)
+            return [_Line((f"for each of {self.names.within(tag)}",), choice, below, "↻")]
+        lines = [
+            _below(f"{question}: {' / '.join(given)}", self._sequence(then, until, stops, rounds))
+            for given, then in ways.values()
+        ]
+        lines[0].piece = choice
+        if choice.missing:
+            lines.append(_Line((f"{question}: … {choice.missing} more, not followed",), sign="◇"))
+        return lines
+
+    def _end(self, end: End) -> str:
+        said = self.names.within(end.what)
+        said = f"= {'' if end.how in ('success', 'failure') else end.how + ': '}{said}"
+        left = f", not undone: {self.names.some(end.not_undone)}" if end.not_undone else ""
+        return (said if len(said) <= _END else said[: _END - 1] + "…") + left
+
+    def _cells(self, leaf: Leaf) -> tuple[str, ...]:
+        notes = [
+            f"from {self.names.some(leaf.feeds)}" if leaf.feeds else "",
+            f"retry {leaf.retry.attempts}" if leaf.retry and leaf.retry.attempts > 1 else "",
+            f"timeout {_duration(leaf.timeout)}" if leaf.timeout is not None else "",
+            f"expires {_duration(leaf.expires)}" if leaf.expires is not None else "",
+            leaf.repeat if leaf.repeat != "idempotent" else "",
+            f"version {leaf.version}" if leaf.version else "",
+            _dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else "",
+            "price unknown" if leaf.role == "child" else "",
+        ]
+        output = "" if leaf.role in ("timer", "now") else f"-> {leaf.output}"
+        return self.names.key(leaf.key), leaf.role, "|".join(leaf.agents), output, "  ".join(filter(None, notes))
+
+
+def _below(answer: str, lines: list[_Line]) -> _Line:
+    """A way of a choice; where it goes no further than a word, on one line."""
+    if len(lines) == 1 and lines[0].piece is None and not lines[0].below and lines[0].sign == "":
+        return _Line((f"{answer}  {lines[0].cells[0]}",), sign="◇")
+    return _Line((answer,), below=lines, sign="◇")
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width]
+
+
+# -- What stands below it. --------------------------------------------------------------------------------------------
+
+
+def _footer(plan: Plan, names: _Names) -> list[str]:
+    lines = ["", f"waits for people: {names.some(plan.people) or 'none'}", _price(plan)]
+    for what, span in (
+        ("tokens in", plan.price.tokens_in),
+        ("tokens out", plan.price.tokens_out),
+        ("seconds of work", plan.price.seconds),
+    ):
+        if span not in (NOTHING, Span()):
+            lines.append(f"{what}: {_amount(span, lambda amount: f'{amount:,.0f}')}")
+    if plan.cheapest.estimate.usd != plan.dearest.estimate.usd:
+        lines += [_way("cheapest", plan.cheapest, names), _way("dearest", plan.dearest, names)]
+    if plan.unpriced:
+        lines.append(f"no price is known of: {names.some(plan.unpriced)}")
+    if plan.uncounted:
+        lines.append(f"not in the price, for want of an estimate: {names.some(plan.uncounted)}")
+    return [*lines, *_completeness(plan, names)]
+
+
+def _price(plan: Plan) -> str:
+    usual = _dollars(plan.usual.usd) if plan.usual.usd.max is not None else ""
+    whole = _dollars(plan.price.usd)
+    return f"price: {whole}" + (f", as a rule {usual}" if usual not in ("", whole) else "")
+
+
+def _way(which: str, way: Way, names: _Names) -> str:
+    shown = [names.within(str(answer)) for answer in way.answers[:3]]
+    when = f" when {' and '.join(shown)}{' and …' if len(way.answers) > 3 else ''}" if shown else ""
+    many = f"{len(way.requests)} request{'' if len(way.requests) == 1 else 's'}"
+    return f"{which} path: {_dollars(way.estimate.usd)}, {many}{when}"
+
+
+def _completeness(plan: Plan, names: _Names) -> list[str]:
+    doubts = [
+        *(f"broken: {names.within(reason)}" for reason in plan.broken),
+        *(f"assumed: {names.within(reason)}" for reason in plan.assumed),
+        *(f"cut: {names.within(reason)}" for reason in plan.cut),
+    ]
+    if doubts:
+        return [*doubts, "not complete: there may be other paths"]
+    doubt = "" if plan.faults else ", if nothing fails or expires"
+    if plan.sized:
+        return [f"complete for 0 and 1 items of {names.within(', '.join(plan.sized))}: no other path{doubt}"]
+    return [f"complete: no other path{doubt}"]
+
+
+def _dollars(span: Span) -> str:
+    return _amount(span, _money)
+
+
+def _money(usd: float) -> str:
+    return "$0" if usd == 0 else f"${usd:.2f}" if usd >= 0.01 else f"${usd:.2g}"
+
+
+def _amount(span: Span, shown: Callable[[float], str]) -> str:
+    if span.max is None:
+        return f"{shown(span.min)} or more" if span.min else "unknown"
+    return shown(span.min) if span.min == span.max else f"{shown(span.min)} to {shown(span.max)}"
+
+
+def _duration(duration: timedelta) -> str:
+    """In the two largest units: `2d`, `1h 30m`, `0.5s`."""
+    seconds = duration.total_seconds()
+    if seconds < 60:
+        return f"{seconds:g}s"
+    left, said = int(seconds), list[str]()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            said.append(f"{count}{unit}")
+    return " ".join(said[:2])
