@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @command("perdure check flows.py:ship -i '\"bees\"'")
 @click.argument("target", shell_complete=completion.targets)
-@click.option("-i", "--input", metavar="JSON|@FILE|-", help="The argument, or an array or object of several.")
+@click.option("-i", "--input", metavar="JSON|@FILE|-", help="The input, as for `run`; any input without it.")
 @click.option("-a", "--arg", "named", multiple=True, metavar="NAME=VALUE", help="One argument; text for a str.")
 @click.option("--allow-incomplete", is_flag=True, help="Let a policy pass that held on all that was seen.")
 @click.option("--max-paths", type=click.IntRange(1), default=1000, show_default=True, help="Paths to follow.")
@@ -34,18 +33,21 @@ def check(
 ) -> Exit:
     """Find what is wrong with a workflow, or against the policies.
 
-    Nothing is executed. Policies stand in the nearest pyproject.toml, under [[tool.perdure.policy]].
+    Nothing is executed. Without an input all inputs are meant. Policies stand in the nearest pyproject.toml, under
+    [[tool.perdure.policy]].
     """
     from perdure.interpreters.durable.adapters import places
     from perdure.interpreters.plan import policy, rules, source
+    from perdure.interpreters.plan.plan import AnyInput
     from perdure.interpreters.plan.survey import survey
 
     text = given.read(input) if input is not None else None
     with printing.stdout_kept():
         block = places.load(places.target(target, Path.cwd()))
-        call, _ = given.call(block, text, named)
         policies = _policies(block)
-        seen = survey(call, max_paths=max_paths)
+        anything = text is None and not named and bool(AnyInput(block).open)
+        program = AnyInput(block) if anything else given.call(block, text, named)[0]
+        seen = survey(program, max_paths=max_paths)
         found = (*rules.findings(seen), *source.findings(block.fn))
     verdict = policy.judge(policies, seen)
     fields = {
@@ -59,8 +61,7 @@ def check(
         "unsure": list(seen.unsure),
     }
     bad = bool(found or verdict.violations) or (bool(verdict.unproved) and not allow_incomplete)
-    again = [*(("-i", input) if input is not None else ()), *(part for each in named for part in ("-a", each))]
-    next = shlex.join(["perdure", "check" if bad else "run", target, *again])
+    next = given.command("check" if bad else "plan" if anything else "run", target, input, named, text)
     shown = [*_text(found, verdict), *unsure(seen.unsure), _counts(found, policies, verdict)]
     common.tell("check", fields, "\n".join(shown), [next])
     return Exit.FAILED if bad else Exit.DONE

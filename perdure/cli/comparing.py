@@ -26,7 +26,7 @@ _REASONS = 5
 @command("perdure diff flows.py:ship@main flows.py:ship -i '\"bees\"' --exit-code")
 @click.argument("old", shell_complete=completion.targets)
 @click.argument("new", shell_complete=completion.targets)
-@click.option("-i", "--input", metavar="JSON|@FILE|-", help="The argument of both, or an array or object of several.")
+@click.option("-i", "--input", metavar="JSON|@FILE|-", help="The input of both; any input without it.")
 @click.option("-a", "--arg", "named", multiple=True, metavar="NAME=VALUE", help="One argument; text for a str.")
 @click.option("--exit-code", is_flag=True, help="End with 1 if they differ, or if not all was seen.")
 @click.option("--allow-incomplete", is_flag=True, help="Do not mind that not all was seen.")

@@ -15,6 +15,7 @@ import click
 from perdure.cli import given, printing
 from perdure.core import codec
 from perdure.interpreters.durable.errors import DurableError, Unusable
+from perdure.interpreters.plan.plan import AnyInput
 from perdure.interpreters.plan.survey import Survey, survey
 
 
@@ -63,8 +64,10 @@ def _answer(question: Question) -> Survey | Refused:
 
     try:
         block = places.load(places.target(question.target, question.here))
-        call, _ = given.call(block, question.input, question.named)
-        return survey(call, max_paths=question.max_paths)
+        anything = AnyInput(block)
+        given_any = question.input is not None or bool(question.named) or not anything.open
+        program = given.call(block, question.input, question.named)[0] if given_any else anything
+        return survey(program, max_paths=question.max_paths)
     except click.UsageError as error:
         return Refused(error.format_message())
     except DurableError as error:

@@ -117,8 +117,28 @@ def test_nothing_is_executed_and_no_database_is_made(terminal: Terminal) -> None
     assert not terminal.database.exists()
 
 
-def test_an_input_that_is_missing_is_told_with_the_parameters(terminal: Terminal) -> None:
-    done = terminal.here("check", "flows.py:hello")
+def test_without_an_input_all_inputs_are_meant(terminal: Terminal) -> None:
+    flows = terminal.folder / "flows.py"
+    flows.write_text(
+        flows.read_text()
+        + """
+@workflow
+def by_size(size: int) -> Do[int]:
+    if size > 100:
+        raise ZeroDivisionError("too large")
+    return (yield from count([size], 1))
+"""
+    )
+
+    some, every = terminal.here("check", "flows.py:by_size", "-i", "3"), terminal.here("check", "flows.py:by_size")
+
+    assert (some.code, every.code) == (0, 1)
+    assert "too large" in every.out
+    assert terminal.here("check", "flows.py:hello").out.endswith("next: perdure plan flows.py:hello\n")
+
+
+def test_an_input_that_does_not_fit_is_told_with_the_parameters(terminal: Terminal) -> None:
+    done = terminal.here("check", "flows.py:hello", "-i", "3")
 
     assert done.code == 2
     assert "hello(name: str)" in done.err

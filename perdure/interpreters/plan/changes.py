@@ -9,6 +9,8 @@ from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 
+from perdure.core.estimate import Span
+
 Mark: TypeAlias = Literal["+", "-", "~", "!"]
 
 
@@ -178,6 +180,31 @@ class MoreOften(Change):
     @property
     def warning(self) -> str:
         return "each time has a key of its own: the far side cannot tell a repetition"
+
+
+@attrs.frozen
+class PriceChanged(Change):
+    """The whole may cost another amount of US dollars. `unpriced` are requests whose price nobody knows now."""
+
+    old: Span
+    new: Span
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        return f"price {dollars(self.old)} → {dollars(self.new)}"
+
+    @property
+    def warning(self) -> str:
+        if self.new.max is not None or self.old.max is None:
+            return ""
+        return f"nobody knows any more what it costs at most: {', '.join(self.unpriced) or 'not all paths were seen'}"
+
+
+def dollars(span: Span) -> str:
+    """A price as people read it. An open end is never left out."""
+    least = f"${span.min:.4g}"
+    return least if span.min == span.max else f"{least} to {'nobody knows' if span.max is None else f'${span.max:.4g}'}"
 
 
 @attrs.frozen

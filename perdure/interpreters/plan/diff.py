@@ -23,6 +23,7 @@ from perdure.interpreters.plan.changes import (
     GateRemoved,
     MoreOften,
     Moved,
+    PriceChanged,
     Removed,
     Renamed,
 )
@@ -71,6 +72,8 @@ def difference(old: Survey, new: Survey) -> Difference:
         changes += _passed_by(a, b)
     if not changes:  # what only one version can be answered leads nowhere in the walk
         changes += [change for a, b in pairs for change in _other_answers(a, b)]
+    if old.usd != new.usd:
+        changes.append(PriceChanged(new.workflow, old.usd, new.usd, new.unpriced))
     unsure = (*old.unsure, *new.unsure, *(why for walked in found for why in walked.unsure))
     return Difference(tuple(_told_once(changes)), tuple(dict.fromkeys(unsure)))
 

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 import attrs
 
 from perdure.interpreters.plan import courses
+from perdure.interpreters.plan.changes import dollars
 from perdure.interpreters.plan.leaf import Role
 from perdure.interpreters.plan.survey import YES, Asked, Course, Fact, Survey
 
@@ -23,6 +24,7 @@ _COUNTED: Final[Mapping[str, frozenset[str]]] = {
     "people": frozenset({"approval", "answer"}),
     "steps": frozenset({"step"}),
 }
+_DOLLARS: Final = "dollars"
 _KEYS: Final = ("name", "steps", "needs", "never-before", "most")
 
 
@@ -77,14 +79,14 @@ class Policy:
         steps: The requests that it is about; of `needs` and `never_before`.
         needs: What must be passed before them, on every path.
         never_before: What must not come after them, on any path.
-        most: How many asks, steps or people there may be on one path.
+        most: How many asks, steps or people there may be on one path, and what it may cost in US dollars.
     """
 
     name: str
     steps: Selector | None = None
     needs: Selector | None = None
     never_before: Selector | None = None
-    most: Mapping[str, int] = {}
+    most: Mapping[str, float] = {}
 
 
 @attrs.frozen
@@ -131,7 +133,7 @@ def judge(policies: Iterable[Policy], seen: Survey) -> Verdict:
     violations: list[Violation] = []
     unproved: list[str] = []
     for policy in policies:
-        found = next((v for course in (seen.calm, seen.failing) if (v := _broken(policy, course))), None)
+        found = _too_dear(policy, seen) or _broken(policy, seen.calm) or _broken(policy, seen.failing)
         if found is not None:
             violations.append(found)
         elif seen.unsure:
@@ -139,11 +141,24 @@ def judge(policies: Iterable[Policy], seen: Survey) -> Verdict:
     return Verdict(tuple(violations), tuple(unproved))
 
 
+def _too_dear(policy: Policy, seen: Survey) -> Violation | None:
+    """A price that is over the limit, or that may be: what nobody knows is not taken for little."""
+    limit = policy.most.get(_DOLLARS)
+    if limit is None or (seen.usd.max is not None and seen.usd.max <= limit):
+        return None
+    if seen.usd.max is None and seen.usd.min <= limit:
+        unknown = ", ".join(seen.unpriced) or f"{seen.workflow}, of which not all was seen,"
+        return Violation(policy.name, f"nobody knows what {unknown} costs, and ${limit:g} are allowed", seen.unpriced)
+    return Violation(policy.name, f"it may cost {dollars(seen.usd)}, and ${limit:g} are allowed", ())
+
+
 def _broken(policy: Policy, course: Course) -> Violation | None:
     for what, limit in policy.most.items():
+        if what == _DOLLARS:
+            continue
         count, counted = courses.most(course, _counted(what))
         if count > limit:
-            return Violation(policy.name, f"up to {count} {what} on one path, and {limit} are allowed", counted)
+            return Violation(policy.name, f"up to {count} {what} on one path, and {limit:g} are allowed", counted)
     if policy.steps is not None and policy.needs is not None:
         path = courses.shortest(course, policy.steps.matches, policy.needs.passed)
         if path is not None:
@@ -205,14 +220,14 @@ def _selector(table: Mapping[str, Any], name: str, key: str) -> Selector | None:
         raise BadPolicy(f"policy {name!r}: {key} = {error}") from None
 
 
-def _limits(table: Any, name: str) -> Mapping[str, int]:
+def _limits(table: Any, name: str) -> Mapping[str, float]:
     if not isinstance(table, Mapping):
         raise BadPolicy(f"policy {name!r}: most = {table!r} is no table, such as {{ asks = 10 }}")
     for what, limit in table.items():
-        if what not in _COUNTED:
-            raise BadPolicy(f"policy {name!r}: most counts no {what!r}{_meant(what, _COUNTED)}")
-        if type(limit) is not int or limit < 0:
-            raise BadPolicy(f"policy {name!r}: most {what} = {limit!r} is no number of them")
+        if what not in (*_COUNTED, _DOLLARS):
+            raise BadPolicy(f"policy {name!r}: most counts no {what!r}{_meant(what, (*_COUNTED, _DOLLARS))}")
+        if type(limit) not in ((int, float) if what == _DOLLARS else (int,)) or not limit >= 0:
+            raise BadPolicy(f"policy {name!r}: most {what} = {limit!r} is no limit of them")
     return dict(table)
 
 

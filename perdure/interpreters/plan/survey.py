@@ -16,11 +16,13 @@ import attrs
 
 from perdure.core import diagram, schema
 from perdure.core.effect import Call, Effect, Op
+from perdure.core.estimate import UNKNOWN, Span
 from perdure.core.explore import Exploration, explore
 from perdure.core.hints import label
 from perdure.core.leaves import Ask, Suspend
 from perdure.core.retry import Retry
 from perdure.interpreters.plan.leaf import Role, leaf_of
+from perdure.interpreters.plan.plan import AnyInput, plan
 
 #: The answers of a gate that let a run pass, and how an answer says that nothing failed.
 YES: Final = frozenset({"Approved", "True"})
@@ -127,11 +129,15 @@ class Survey:
         workflow: Its name.
         calm: Where every request is answered.
         failing: Where each may fail as well, with all that it declares, and timers may come early.
+        usd: What it may cost in US dollars, failures included.
+        unpriced: The keys of the requests whose dollars nobody knows.
     """
 
     workflow: str
     calm: Course
     failing: Course
+    usd: Span = UNKNOWN
+    unpriced: tuple[str, ...] = ()
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -139,11 +145,11 @@ class Survey:
         return tuple(dict.fromkeys((*self.calm.unsure, *(f"with failures: {why}" for why in self.failing.unsure))))
 
 
-def survey(effect: Effect[Any, Any], *, max_paths: int = 1000) -> Survey:
+def survey(effect: Effect[Any, Any] | AnyInput, *, max_paths: int = 1000) -> Survey:
     """Explore a workflow. Nothing is executed.
 
     Args:
-        effect: The workflow, called.
+        effect: The workflow, called, or for any input.
         max_paths: How many paths to follow at most, with and without failures.
 
     Example:
@@ -152,14 +158,18 @@ def survey(effect: Effect[Any, Any], *, max_paths: int = 1000) -> Survey:
         ['publish']
     """
     calm, failing = (explore(effect, faults=faults, inputs=True, max_paths=max_paths) for faults in (False, True))
-    name = effect.block.name if isinstance(effect, Call) else type(effect).__name__
-    return Survey(name, _course(calm), _course(failing))
+    priced = plan(effect, faults=True, max_paths=max_paths)
+    block = effect.block if isinstance(effect, (Call, AnyInput)) else None
+    name = type(effect).__name__ if block is None else block.name
+    return Survey(
+        name, _course(calm), _course(failing, priced.assumed), priced.price.usd, tuple(sorted(priced.unpriced))
+    )
 
 
-def _course(found: Exploration) -> Course:
+def _course(found: Exploration, assumed: tuple[str, ...] = ()) -> Course:
     nodes = diagram.nodes(found.tree)
     places = {id(node): at for at, node in enumerate(nodes)}
-    unsure = (*found.broken, *(f"assumed {what}" for what in found.assumed), *found.cut)
+    unsure = (*found.broken, *(f"assumed {what}" for what in dict.fromkeys((*found.assumed, *assumed))), *found.cut)
     return Course(tuple(_point(node, places) for node in nodes), tuple(map(_quiet, unsure)))
 
 

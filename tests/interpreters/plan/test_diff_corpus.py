@@ -36,6 +36,7 @@ from perdure import (
     suspend,
     workflow,
 )
+from perdure.core.estimate import Estimate
 from perdure.interpreters.plan.changes import (
     Added,
     Change,
@@ -46,6 +47,7 @@ from perdure.interpreters.plan.changes import (
     GateRemoved,
     MoreOften,
     Moved,
+    PriceChanged,
     Removed,
     Renamed,
 )
@@ -602,6 +604,14 @@ def a_payment_is_tried_again() -> Pair:
 @change(MoreOften)
 def a_payment_is_made_twice() -> Pair:
     return chain(charge(5)), chain(charge(5), charge(5))
+
+
+@change(PriceChanged)
+def an_agent_costs_more() -> Pair:
+    def costing(cents: int) -> Callable[[], Made]:
+        return lambda: ask("plan", Scripted("bot", {}, estimate=Estimate(usd=cents / 100)), "Plan")
+
+    return costing(3), costing(30)
 
 
 @change(Added)

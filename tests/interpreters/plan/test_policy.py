@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from perdure import Approved, Do, Effect, Scripted, approval, ask, fallback, loop, step, suspend, workflow
+from perdure.core.estimate import Estimate
 from perdure.interpreters.plan.policy import BadPolicy, Verdict, judge, read
 from perdure.interpreters.plan.survey import survey
 
@@ -95,6 +97,33 @@ def test_the_longest_path_counts_with_rounds_and_fallbacks() -> None:
     assert broken.violations[0].path[-1] == "fallback/1/last"
 
 
+def test_a_price_counts_with_what_is_tried_when_something_fails() -> None:
+    def dear(cents: int) -> Effect[Any, Any]:
+        return ask("think", Scripted("bot", {}, estimate=Estimate(usd=cents / 100)), "Think")
+
+    limit = {"name": "cheap", "most": {"dollars": 0.05}}
+
+    assert judged(dear(5), limit) == Verdict()
+    assert [v.said for v in judged(dear(6), limit).violations] == ["it may cost $0.06, and $0.05 are allowed"]
+    assert [v.said for v in judged(fallback(dear(4), dear(4)), limit).violations] == [
+        "it may cost $0.04 to $0.08, and $0.05 are allowed"
+    ]
+
+
+def test_a_price_that_nobody_knows_is_over_every_limit() -> None:
+    @attrs.frozen
+    class Silent:
+        name: str = "silent"
+
+    limit = {"name": "cheap", "most": {"dollars": 1000}}
+
+    (unknown,) = judged(ask("think", Silent(), "Think"), limit).violations
+    (unseen,) = judged(careful(), limit, max_paths=1).violations
+
+    assert unknown.said == "nobody knows what think costs, and $1000 are allowed"
+    assert unseen.said == "nobody knows what careful, of which not all was seen, costs, and $1000 are allowed"
+
+
 def test_what_must_not_come_before_a_gate_is_told_with_the_gate() -> None:
     policy = {"name": "no network before the gate", "steps": "push*", "never-before": "approval:review*"}
 
@@ -140,8 +169,11 @@ def test_what_was_not_seen_whole_is_not_proved() -> None:
         ({"name": "p", "steps": 3, "needs": "a"}, "steps = 3 is no pattern"),
         ({"name": "p", "steps": "a", "needs": "aproval:x"}, "'aproval': did you mean 'approval'?"),
         ({"name": "p", "most": {"ask": 1}}, "most counts no 'ask': did you mean 'asks'?"),
-        ({"name": "p", "most": {"dollars": 1}}, "most counts no 'dollars'; there are asks, people, steps"),
-        ({"name": "p", "most": {"asks": True}}, "most asks = True is no number of them"),
+        ({"name": "p", "most": {"tokens": 1}}, "most counts no 'tokens'; there are asks, dollars, people, steps"),
+        ({"name": "p", "most": {"dollars": "1"}}, "most dollars = '1' is no limit of them"),
+        ({"name": "p", "most": {"dollars": float("nan")}}, "most dollars = nan is no limit of them"),
+        ({"name": "p", "most": {"asks": 1.5}}, "most asks = 1.5 is no limit of them"),
+        ({"name": "p", "most": {"asks": True}}, "most asks = True is no limit of them"),
         ({"name": "p", "most": 3}, "most = 3 is no table"),
     ],
 )
