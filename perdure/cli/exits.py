@@ -25,7 +25,11 @@ class Exit(enum.IntEnum):
         return member
 
     DONE = 0, "done; for `run` and `resume`: the run succeeded"
-    FAILED = 1, "the run failed, or is blocked by a defect; `demo` and `doctor` found something", errors.Blocked
+    FAILED = (
+        1,
+        "the run failed, or is blocked by a defect; `check`, `demo`, `diff --exit-code` or `doctor` found something",
+        errors.Blocked,
+    )
     USAGE = 2, "bad usage or input, an unknown or ambiguous id", errors.NotFound, errors.Unusable
     SUSPENDED = 3, "suspended: the run waits for an answer, a signal or a timer"
     OWNED = 4, "another live worker drives the run", errors.Owned

@@ -66,6 +66,11 @@ def ago(milliseconds: int) -> str:
     return " ".join(parts[:2])
 
 
+def count(number: int, what: str, several: str = "") -> str:
+    """So many of something: `1 change`, `2 changes`."""
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
+
+
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
