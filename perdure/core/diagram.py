@@ -6,12 +6,14 @@ tails are one node. Nothing here recurses: a path may be as long as memory allow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
 from perdure.core.effect import Op
+
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
@@ -111,10 +113,14 @@ def reduced(root: Branch) -> Node:
 
 def _looks(branch: Branch, nodes: Mapping[int, Node]) -> Node:
     answers = tuple((found[0], nodes[id(found[1])]) for found in branch.answers if found)
-    missing = len(branch.answers) - len(answers)
+    return looks(branch.question, answers, len(branch.answers) - len(answers))
+
+
+def looks(question: str, answers: tuple[tuple[str, Node], ...], missing: int) -> Node:
+    """A look at a reply; or what follows, where all answers lead to the same."""
     if not missing and len({id(then) for _, then in answers}) == 1:
         return answers[0][1]
-    return Looks(branch.question, answers, missing)
+    return Looks(question, answers, missing)
 
 
 def following(node: Node) -> tuple[Node, ...]:
@@ -130,18 +136,23 @@ def following(node: Node) -> tuple[Node, ...]:
 
 def nodes(root: Node) -> list[Node]:
     """Every node once, before all that follow it."""
-    found: list[Node] = []
+    return followed_first([root], following)[::-1]
+
+
+def followed_first(starts: Iterable[T], follow: Callable[[T], Sequence[T]]) -> list[T]:
+    """All that can be come to, each once and after what follows it. By object, without recursion."""
+    found: list[T] = []
     entered = set[int]()
-    todo: list[tuple[Node, bool]] = [(root, False)]
+    todo = [(start, False) for start in starts]
     while todo:
-        node, done = todo.pop()
+        each, done = todo.pop()
         if done:
-            found.append(node)
-        elif id(node) not in entered:
-            entered.add(id(node))
-            todo.append((node, True))
-            todo += [(then, False) for then in following(node)]
-    return found[::-1]
+            found.append(each)
+        elif id(each) not in entered:
+            entered.add(id(each))
+            todo.append((each, True))
+            todo += [(then, False) for then in follow(each)]
+    return found
 
 
 def same(one: Node, two: Node) -> bool:

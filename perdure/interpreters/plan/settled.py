@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from perdure.core.diagram import Asks, Ends, Looks, Node, following, nodes
+from perdure.core.diagram import Asks, Ends, Looks, Node, following, looks, nodes
 
 
 def settled(root: Node) -> Node:
@@ -33,7 +33,7 @@ def settled(root: Node) -> Node:
                 repeated = (made[id(one)] for one in whole.get(question, ()) if missing and id(one) in made)
                 same = next((one for one in repeated if _within(question, now, one)), None)
                 identity = question, missing, *((given, id(then)) for given, then in now)
-                made[id(node)] = same or pool.setdefault(identity, _looks(question, now, missing))
+                made[id(node)] = same or pool.setdefault(identity, looks(question, now, missing))
     return made[id(root)]
 
 
@@ -43,12 +43,6 @@ def _within(question: str, answers: tuple[tuple[str, Node], ...], one: Node) -> 
         there = dict(one.answers)
         return all(there.get(given) is then for given, then in answers)
     return all(then is one for _, then in answers)  # a question that decided nothing is not in the diagram
-
-
-def _looks(question: str, answers: tuple[tuple[str, Node], ...], missing: int) -> Node:
-    if not missing and len({id(then) for _, then in answers}) == 1:
-        return answers[0][1]
-    return Looks(question, answers, missing)
 
 
 def _ordered(order: list[Node], whole: dict[str, list[Looks]]) -> list[Node]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
+from perdure.core.diagram import followed_first
 from perdure.interpreters.plan.fold import Again, Choice, Piece, Rounds
 from perdure.interpreters.plan.tree import parts
 
@@ -49,27 +50,12 @@ def shape_of(root: Piece) -> Shape:
 
 def ordered(root: Piece) -> list[Piece]:
     """All pieces, each after those that follow it."""
-    return _ordered([root], parts)
-
-
-def _ordered(starts: Iterable[Piece], follow: Callable[[Piece], Sequence[Piece]]) -> list[Piece]:
-    order: list[Piece] = []
-    entered = set[int]()
-    todo = [(piece, False) for piece in starts]
-    while todo:
-        piece, done = todo.pop()
-        if done:
-            order.append(piece)
-        elif id(piece) not in entered:
-            entered.add(id(piece))
-            todo.append((piece, True))
-            todo += [(then, False) for then in follow(piece)]
-    return order
+    return followed_first([root], parts)
 
 
 def _exits(rounds: Rounds, after: Mapping[int, Sequence[Piece]]) -> Sequence[Piece]:
     """Where a round leads that is followed by no further one."""
-    inside = _ordered([rounds.body], lambda piece: after[id(piece)])
+    inside = followed_first([rounds.body], lambda piece: after[id(piece)])
     goes_on = set[int]()
     for piece in inside:
         if (isinstance(piece, Again) and piece.level == rounds.level) or any(
