@@ -45,8 +45,7 @@ def check(
     with printing.stdout_kept():
         block = places.load(places.target(target, Path.cwd()))
         policies = _policies(block)
-        anything = text is None and not named and bool(AnyInput(block).open)
-        program = AnyInput(block) if anything else given.call(block, text, named)[0]
+        program = given.program(block, text, named)
         seen = survey(program, max_paths=max_paths)
         found = (*rules.findings(seen), *source.findings(block.fn))
     verdict = policy.judge(policies, seen)
@@ -61,7 +60,9 @@ def check(
         "unsure": list(seen.unsure),
     }
     bad = bool(found or verdict.violations) or (bool(verdict.unproved) and not allow_incomplete)
-    next = given.command("check" if bad else "plan" if anything else "run", target, input, named, text)
+    next = given.command(
+        "check" if bad else "plan" if isinstance(program, AnyInput) else "run", target, input, named, text
+    )
     shown = [*_text(found, verdict), *unsure(seen.unsure), _counts(found, policies, verdict)]
     common.tell("check", fields, "\n".join(shown), [next])
     return Exit.FAILED if bad else Exit.DONE

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from perdure.core.effect import Call
 from perdure.core.hints import label, peel
 from perdure.core.leaves import Parameters, parameters_of
 from perdure.core.workflow import Block
+
+if TYPE_CHECKING:
+    from perdure.interpreters.plan.plan import AnyInput
 
 
 def read(text: str) -> str:
@@ -72,6 +75,19 @@ def call(block: Block, input: str | None, named: Sequence[str]) -> tuple[Call[An
     except (codec.CodecError, codec.NoSchema, TypeError) as error:
         raise click.UsageError(f"the input does not fit {signature(block)}: {error}") from error
     return Call(block, args, kwargs), recorded
+
+
+def program(block: Block, input: str | None, named: Sequence[str]) -> Call[Any, Any] | AnyInput:
+    """A workflow to look at: called with what is given, or for any input where nothing is and something is needed.
+
+    Raises:
+        click.UsageError: The arguments do not fit.
+    """
+    from perdure.interpreters.plan.plan import AnyInput
+
+    anything = AnyInput(block)
+    nothing_given = input is None and not named and bool(anything.open)
+    return anything if nothing_given else call(block, input, named)[0]
 
 
 def command(verb: str, target: str, input: str | None, named: Sequence[str], read: str | None = None) -> str:

@@ -43,21 +43,16 @@ def plan(
 
     TARGET is file.py:workflow or package.module:workflow. Without an input the plan is for any input.
     """
+    from perdure.core.effect import Call
     from perdure.interpreters.durable.adapters import places
-    from perdure.interpreters.plan.plan import AnyInput, plan
+    from perdure.interpreters.plan.plan import plan
 
     text = given.read(input) if input is not None else None
     with printing.stdout_kept():
-        block = places.load(places.target(target, Path.cwd()))
-        anything = AnyInput(block)
-        concrete = text is not None or bool(named) or not anything.open
-        found = plan(
-            given.call(block, text, named)[0] if concrete else anything,
-            faults=faults,
-            each=each or None,
-            max_paths=max_paths,
-        )
+        program = given.program(places.load(places.target(target, Path.cwd())), text, named)
+        found = plan(program, faults=faults, each=each or None, max_paths=max_paths)
         said = printing.visible(str(found))
+    concrete = isinstance(program, Call)
     usual = not faults and not each and max_paths == _MAX_PATHS
     if usual and concrete:
         next = f"{given.command('run', target, input, named, text)} --approve-plan {found.hash}"

@@ -15,7 +15,6 @@ import click
 from perdure.cli import given, printing
 from perdure.core import codec
 from perdure.interpreters.durable.errors import DurableError, Unusable
-from perdure.interpreters.plan.plan import AnyInput
 from perdure.interpreters.plan.survey import Survey, survey
 
 
@@ -64,10 +63,7 @@ def _answer(question: Question) -> Survey | Refused:
 
     try:
         block = places.load(places.target(question.target, question.here))
-        anything = AnyInput(block)
-        given_any = question.input is not None or bool(question.named) or not anything.open
-        program = given.call(block, question.input, question.named)[0] if given_any else anything
-        return survey(program, max_paths=question.max_paths)
+        return survey(given.program(block, question.input, question.named), max_paths=question.max_paths)
     except click.UsageError as error:
         return Refused(error.format_message())
     except DurableError as error:
