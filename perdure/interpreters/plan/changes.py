@@ -5,6 +5,7 @@ The paths, keys and answers in them are those of the new version where it has th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, TypeAlias
 
 import attrs
@@ -15,7 +16,7 @@ Mark: TypeAlias = Literal["+", "-", "~", "!"]
 
 
 @attrs.frozen
-class Change:
+class Change(ABC):
     """One difference. `key` is the request that it is about, or the workflow."""
 
     mark: ClassVar[Mark] = "~"
@@ -23,9 +24,9 @@ class Change:
     key: str
 
     @property
+    @abstractmethod
     def said(self) -> str:
         """What changed, without the key."""
-        raise NotImplementedError
 
     @property
     def warning(self) -> str:
