@@ -13,10 +13,9 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from perdure.core.diagram import Asks, Ends, Looks, Node, following, nodes
-from perdure.interpreters.plan.leaf import Leaf, key_in, leaf_of
+from perdure.interpreters.plan.leaf import TOKEN, Leaf, key_in, leaf_of
 
-#: What may be a key, and the numbers in it: occurrences, and whole segments.
-_TOKEN: Final = re.compile(r"[\w.%~/#-]+")
+#: The numbers in a key: occurrences, and whole segments.
 _NUMBER: Final = re.compile(r"#\d+(?![^/])|(?<![^/])\d+(?![^/#])")
 #: So many earlier pieces that begin alike are compared with a new one. It bounds the time, not what is right.
 _TRIED: Final = 4
@@ -105,7 +104,7 @@ def unnumbered(text: str, known: Mapping[str, object]) -> str:
         key = key_in(match[0], known)
         return without_numbers(key) + match[0][len(key) :] if key else match[0]
 
-    return _TOKEN.sub(plain, text)
+    return TOKEN.sub(plain, text)
 
 
 def without_numbers(key: str) -> str:

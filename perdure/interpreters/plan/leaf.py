@@ -25,7 +25,7 @@ Role: TypeAlias = Literal["step", "ask", "approval", "answer", "signal", "timer"
 
 #: A placeholder in a text: `<ship/plan.summary>`; and what may be a key, and how to get at a part of its outcome.
 _TAG: Final = re.compile(r"<([^<>\s][^<>]*)>")
-_TOKEN: Final = re.compile(r"[\w.%~/#-]+")
+TOKEN: Final = re.compile(r"[\w.%~/#-]+")
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -175,7 +175,7 @@ def same_everywhere(text: str) -> str:
 def _sources(asked: str, known: Container[str] | None) -> Iterable[str]:
     """The keys of the requests whose outcomes the text has placeholders of."""
     for tag in _TAG.findall(asked):
-        for token in _TOKEN.findall(tag):
+        for token in TOKEN.findall(tag):
             if known is None:
                 head, slash, last = token.rpartition("/")
                 if slash:

@@ -50,17 +50,13 @@ def duplicate_names(seen: Survey) -> Iterator[Finding]:
     for course in (seen.calm, seen.failing):
         for key, asked in course.requests.items():
             other = first.setdefault(key.partition("#")[0] if "#" in key.rpartition("/")[2] else key, asked)
-            if _what(other) != _what(asked):
+            if other.shape != asked.shape:
                 yield Finding(
                     "duplicate-name",
                     key,
                     f"another request than {other.key}, under the same name: which is which depends on their order",
                     "give one of them a name of its own",
                 )
-
-
-def _what(asked: Asked) -> tuple[str | None, ...]:
-    return tuple(asked.traits.get(trait) for trait in ("kind", "output", "structure"))
 
 
 _LONG: Final = re.compile(r"(?P<where>.+?): more than (?P<count>\d+) (?P<what>questions|requests) on one path")

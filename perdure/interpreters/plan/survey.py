@@ -21,7 +21,7 @@ from perdure.core.explore import Exploration, explore
 from perdure.core.hints import label
 from perdure.core.leaves import Ask, Suspend
 from perdure.core.retry import Retry
-from perdure.interpreters.plan.leaf import Role, leaf_of
+from perdure.interpreters.plan.leaf import Role, role_of, same_everywhere
 from perdure.interpreters.plan.plan import AnyInput, plan
 
 #: The answers of a gate that let a run pass, and how an answer says that nothing failed.
@@ -30,8 +30,8 @@ FAILS: Final = " fails"
 
 Fact: TypeAlias = tuple[str, str]
 
-#: What is no part of a meaning: where an object lies, and how a file is called as a module.
-_NOISE: Final = re.compile(r" at 0x[0-9a-f]+|\bperdure_file_[0-9a-f]+\.")
+#: How a file is called as a module: no part of a meaning.
+_MODULE: Final = re.compile(r"\bperdure_file_[0-9a-f]+\.")
 _COMPARED: Final = re.compile(r"(?s)(.+) (<=|>=) (.+)")
 _MIRRORED: Final = {"<=": ">", ">=": "<"}
 _OPPOSITE: Final = {"True": "False", "False": "True"}
@@ -53,6 +53,11 @@ class Asked:
     traits: Mapping[str, str]
     asked: str
     then: int
+
+    @property
+    def shape(self) -> tuple[str | None, ...]:
+        """What makes it the same request under another name: its kind and its output type."""
+        return tuple(self.traits.get(name) for name in ("kind", "output", "structure"))
 
 
 @attrs.frozen
@@ -176,8 +181,7 @@ def _course(found: Exploration, assumed: tuple[str, ...] = ()) -> Course:
 def _point(node: diagram.Node, places: Mapping[int, int]) -> Point:
     match node:
         case diagram.Asks(key=key, op=op, input=asked):
-            leaf = leaf_of(node)
-            return Asked(key, leaf.role, leaf.name, _traits(op), _quiet(_shown(op, asked)), places[id(node.then)])
+            return Asked(key, role_of(op), op.name, _traits(op), _quiet(_shown(op, asked)), places[id(node.then)])
         case diagram.Looks(question=question, answers=answers, missing=missing):
             return _looked(question, {given: places[id(then)] for given, then in answers}, missing)
         case diagram.Ends(how=how):
@@ -200,7 +204,7 @@ def _shown(op: Op[Any, Any], asked: str) -> str:
 
 
 def _quiet(text: str) -> str:
-    return _NOISE.sub("", text)
+    return _MODULE.sub("", same_everywhere(text))
 
 
 # -- what is declared of a request -----------------------------------------------------------------------------------

@@ -97,11 +97,7 @@ def _cut(*points: Point) -> bool:
 
 def _alike(a: Asked, b: Asked) -> bool:
     """The same request under another name: in the same scope, or under the same name in another one."""
-    return _what(a) == _what(b) and (scope_of(a.key) == scope_of(b.key) or name_of(a.key) == name_of(b.key))
-
-
-def _what(asked: Asked) -> tuple[str | None, ...]:
-    return tuple(asked.traits.get(name) for name in ("kind", "output", "structure"))
+    return a.shape == b.shape and (scope_of(a.key) == scope_of(b.key) or name_of(a.key) == name_of(b.key))
 
 
 def scope_of(key: str) -> str:
