@@ -116,6 +116,8 @@ class History:
 
     def recorded(self, path: str) -> str:
         """What a path was called when it was first recorded: its idempotency key and its gates go by that."""
+        if not self.origin:
+            return path
         if path in self.origin:
             return self.origin[path]
         return f"{path}~" if path in self.origin.values() else path  # a new step under a name that was given up
@@ -348,4 +350,4 @@ def performed(op: Op[Any, Any]) -> bool:
             f"child {op.name!r}: child runs with rows of their own do not exist yet on SQL; call the workflow directly "
             "(`yield from flow(…)`) to run it inside this run"
         )
-    return isinstance(op, Step | Ask) or type(op).__module__.partition(".")[0] != "perdure"
+    return isinstance(op, (Step, Ask)) or type(op).__module__.partition(".")[0] != "perdure"
