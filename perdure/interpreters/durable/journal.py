@@ -64,9 +64,14 @@ class Journal(Transactions):
 
         return self._transact(insert, lambda: self._started(run))
 
-    def claim(self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str) -> Claim | None:
-        """Take a run if its fence is still `seen` and its last entry `last`; None where somebody was faster."""
-        given = {"run_id": run_id, "owner": owner, "seen": seen, "last": last}
+    def claim(
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
+    ) -> Claim | None:
+        """Take a run if its fence is still `seen`, its last entry `last`, and its lease ends at `lease`.
+
+        None where somebody was faster: another, or the owner itself, which came back and renewed its lease.
+        """
+        given = {"run_id": run_id, "owner": owner, "seen": seen, "lease": lease, "last": last}
         claim, ours = Claim(run_id, seen + 1, owner), False
 
         def take() -> Claim | None:
