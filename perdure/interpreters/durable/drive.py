@@ -192,7 +192,7 @@ class Drive:
                     return parked
             await self._record.commit()
             if self._starting:
-                if self._record.lapsed:
+                while self._record.lapsed:  # again, where we were frozen while we renewed it
                     await self._record.still_ours()
                 self._start()
             await self._turn()
