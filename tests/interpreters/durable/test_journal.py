@@ -14,9 +14,9 @@ import attrs
 import pytest
 
 from perdure.core import codec
-from perdure.interpreters.durable import sqlite
+from perdure.interpreters.durable import database, sqlite
 from perdure.interpreters.durable.chain import chained, genesis, verify
-from perdure.interpreters.durable.database import Durability, open_database
+from perdure.interpreters.durable.database import Busy, Durability, open_database
 from perdure.interpreters.durable.errors import (
     Conflict,
     Corrupt,
@@ -370,6 +370,23 @@ def test_what_is_found_after_an_io_error_is_brought_to_the_disk(journal: Journal
 
     with contextlib.closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as without_the_log:
         assert without_the_log.execute("SELECT count(*) FROM journal").fetchone() == (2,)
+
+
+def test_what_may_be_recorded_already_is_not_said_to_be_merely_busy(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told that it was busy says it again: of a message without a key there would be two."""
+    monkeypatch.setattr(database, "_BUSY", 1)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()  # keeps the log from being brought to the disk
+        fails(journal, "COMMIT", done=True)
+
+        with pytest.raises(Unavailable, match="injected; it may be recorded all the same: look before you say it again") as told:
+            journal.send(RUN.run_id, "mail", "1", idem=None, now=3)
+
+    assert not isinstance(told.value, Busy)
+    assert len(journal.signals(RUN.run_id)) == 1
 
 
 def test_an_end_that_was_recorded_counts_although_another_run_state_followed(
