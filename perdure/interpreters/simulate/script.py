@@ -11,7 +11,7 @@ import enum
 import fnmatch
 import inspect
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 
@@ -19,11 +19,11 @@ import attrs
 from returns.result import Failure, Success
 
 from perdure.core import outcomes
-from perdure.core.agents import Priced, Scripted
+from perdure.core.agents import Scripted, priced
 from perdure.core.asked import Answer, blame, settle
 from perdure.core.codec import CodecError
 from perdure.core.effect import Op
-from perdure.core.estimate import Estimate
+from perdure.core.estimate import UNPRICED, Estimate
 from perdure.core.faults import Defect, is_declared
 from perdure.core.hints import label
 from perdure.core.leaves import Approved, Ask, Child, Denied, Now, Signal, Sleep, Step, Suspend
@@ -158,6 +158,7 @@ class Cast:
         agents: For asks. `"auto"` answers each by any value of its type.
         steps: In place of the functions of steps, and for operations of one's own.
         seed: Decides what is left open: what `auto` is, and how long takes what nobody scripted.
+        handled: Classes of leaves that somebody else answers where the script is silent.
 
     Raises:
         Defect: A part of the script is no mapping.
@@ -170,8 +171,10 @@ class Cast:
         steps: Answers = NOTHING,
         *,
         seed: int = 0,
+        handled: Collection[type[Op[Any, Any]]] = (),
     ) -> None:
         self.seed = seed
+        self._handled = frozenset(handled)
         self._approve, self._auto = answers == "approve", agents == "auto"
         self._scripts: dict[_Where, Answers] = {
             "answers": {} if self._approve else _mapping("answers", answers, ' or "approve"'),
@@ -212,7 +215,7 @@ class Cast:
             return Cue(Success(_decision(op, "approve")))
         if self._auto and isinstance(op, Ask):
             return self._cue(_Part(op, path, failed, "agents"), auto)
-        if _by_itself(op):
+        if _by_itself(op) or not self._handled.isdisjoint(type(op).__mro__):
             return None
         raise Unscripted(_line_to_add(op, path, where))
 
@@ -418,6 +421,5 @@ def _line_to_add(op: Op[Any, Any], path: str, where: _Where) -> str:
 
 def _estimate(op: Op[Any, Any]) -> Estimate:
     if op.estimate is not None or not isinstance(op, Ask):
-        return op.estimate or Estimate()
-    first = op.agents[0]
-    return first.price(len(op.prompt), op.output) if isinstance(first, Priced) else Estimate()
+        return op.estimate or UNPRICED
+    return priced(op.agents[0], len(op.prompt), op.output)
