@@ -61,10 +61,10 @@ def simulate(
         (3, Approved(by='', note='', at=None))
     """
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
-    return _finished(run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start))
+    return finished(run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start))
 
 
-def _finished(work: Coroutine[Any, Any, T]) -> T:
+def finished(work: Coroutine[Any, Any, T]) -> T:
     """Run something to its end; where a loop runs already, in a thread of its own, because loops do not nest."""
     import asyncio
 
