@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from perdure.interpreters.simulate.trace import Record, Simulated
     from perdure.testing.simulating import simulate
 
-#: What loads on first use, and from where.
-_LATER = {
+#: Where each name is taken from when it is first used.
+_HOMES = {
     "Answers": "perdure.interpreters.simulate.script",
     "Record": "perdure.interpreters.simulate.trace",
     "ScriptError": "perdure.interpreters.simulate.script",
@@ -43,11 +43,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # PEP 562; the types are in the block above
-    if name not in _LATER:
+    if name not in _HOMES:
         raise AttributeError(f"module 'perdure.testing' has no attribute {name!r}")
     import importlib
 
-    value = getattr(importlib.import_module(_LATER[name]), name)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
