@@ -10,33 +10,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
     from perdure.interpreters.simulate.trace import Record, Simulated
-    from perdure.testing.simulating import simulate
+    from perdure.testing.fakes import FakeAgent, fake_agent
+    from perdure.testing.network import NetworkRefused
+    from perdure.testing.simulating import Simulate, simulate
+    from perdure.testing.snapshots import PlanSnapshot
 
 #: Where each name is taken from when it is first used.
 _HOMES = {
     "Answers": "perdure.interpreters.simulate.script",
+    "FakeAgent": "perdure.testing.fakes",
+    "NetworkRefused": "perdure.testing.network",
+    "PlanSnapshot": "perdure.testing.snapshots",
     "Record": "perdure.interpreters.simulate.trace",
     "ScriptError": "perdure.interpreters.simulate.script",
+    "Simulate": "perdure.testing.simulating",
     "Simulated": "perdure.interpreters.simulate.trace",
     "Unscripted": "perdure.interpreters.simulate.script",
     "Unused": "perdure.interpreters.simulate.script",
     "after": "perdure.interpreters.simulate.script",
     "auto": "perdure.interpreters.simulate.script",
     "each": "perdure.interpreters.simulate.script",
+    "fake_agent": "perdure.testing.fakes",
     "never": "perdure.interpreters.simulate.script",
     "simulate": "perdure.testing.simulating",
 }
 
 __all__ = [
     "Answers",
+    "FakeAgent",
+    "NetworkRefused",
+    "PlanSnapshot",
     "Record",
     "ScriptError",
+    "Simulate",
     "Simulated",
     "Unscripted",
     "Unused",
     "after",
     "auto",
     "each",
+    "fake_agent",
     "never",
     "simulate",
 ]
