@@ -81,6 +81,23 @@ def target(text: str, here: Path) -> Target:
     return Target(text, str(here))
 
 
+def same(one: Target, two: Target) -> bool:
+    """Whether two targets are one workflow: a file may be named as a module too. Nothing is imported."""
+    return one.text == two.text or (_file(one) == _file(two) and _name(one) == _name(two))
+
+
+def _file(found: Target) -> Path:
+    where = found.text.rpartition(":")[0]
+    if where.endswith(".py"):
+        return Path(where)
+    module = Path(found.folder, *where.split(".")).resolve()
+    return module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+
+
+def _name(found: Target) -> str:
+    return found.text.rpartition(":")[2]
+
+
 def load(found: Target) -> Block:
     """Import a target's module and return the workflow. Nothing is called.
 

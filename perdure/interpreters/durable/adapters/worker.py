@@ -76,13 +76,17 @@ class Onlooker:
         self._world = World(self.store, self.clock, liveness, SystemEntropy())
 
     @classmethod
-    def look(cls, path: Path) -> Onlooker:
+    def look(cls, path: Path, *, readonly: bool = False) -> Onlooker:
         """Open the database without becoming alive.
+
+        Args:
+            path: The file.
+            readonly: Change not a byte of it, whatever is asked.
 
         Raises:
             Unavailable: The database cannot be used.
         """
-        return cls(Journal(open_database(path)), Watch(_lock_folder(path)))
+        return cls(Journal(open_database(path, readonly=readonly)), Watch(_lock_folder(path)))
 
     @property
     def path(self) -> Path:
@@ -127,6 +131,25 @@ class Onlooker:
         every = [] if run.status in TERMINAL else self.journal.gates(run.run_id)
         gates = [gate for gate in every if gate.status == "open"]  # by run: what waits elsewhere may be much
         return view(run, gates, self.clock.now(), self.held(run))
+
+    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
+        """The workflow call that a row describes.
+
+        Raises:
+            Corrupt: The workflow is not found, or its arguments do not fit any more.
+        """
+        block = places.load_recorded(target or places.Target(run.target, run.folder))
+        try:
+            if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
+                raise ValueError("they were changed after they were written")
+            tree = json.loads(run.input)
+            args, kwargs = parameters_of(block.fn).decode(tree)
+        except (ValueError, TypeError) as error:
+            raise Corrupt(
+                f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
+                "Restore the old parameters, or give new ones a default"
+            ) from error
+        return Call(block, args, kwargs)
 
     # -- people ------------------------------------------------------------------------------------------------------
 
@@ -290,25 +313,6 @@ class Worker(Onlooker):
             NotFound: There is none.
         """
         return self.row(run_id)
-
-    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
-        """The workflow call that a row describes.
-
-        Raises:
-            Corrupt: The workflow is not found, or its arguments do not fit any more.
-        """
-        block = places.load_recorded(target or places.Target(run.target, run.folder))
-        try:
-            if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
-                raise ValueError("they were changed after they were written")
-            tree = json.loads(run.input)
-            args, kwargs = parameters_of(block.fn).decode(tree)
-        except (ValueError, TypeError) as error:
-            raise Corrupt(
-                f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
-                "Restore the old parameters, or give new ones a default"
-            ) from error
-        return Call(block, args, kwargs)
 
     # -- driving -----------------------------------------------------------------------------------------------------
 
