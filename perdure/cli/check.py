@@ -49,6 +49,7 @@ def check(
     pyproject.toml, under [[tool.perdure.policy]].
     """
     from perdure.interpreters.durable.adapters import places
+    from perdure.interpreters.durable.verdicts import GoesOn
     from perdure.interpreters.plan import policy, rules, source
     from perdure.interpreters.plan.plan import AnyInput
     from perdure.interpreters.plan.survey import survey
@@ -75,7 +76,7 @@ def check(
         "runs": None if flying is None else [each.tree for each in flying],
     }
     again = shlex.join(["--runs-of", old] if old is not None else ["--runs"] if runs else [])
-    stuck = [each for each in flying or () if each.word != "goes-on"]
+    stuck = [each for each in flying or () if not isinstance(each.verdict, GoesOn)]
     bad = bool(stuck) or bool(found or verdict.violations) or (bool(verdict.unproved) and not allow_incomplete)
     verb = "check" if bad else "plan" if isinstance(program, AnyInput) else "run"
     next = given.command(verb, target, input, named, text) + (f" {again}" if bad and again else "")

@@ -44,7 +44,7 @@ def test_a_changed_input_goes_on_and_is_told_with_the_step(waiting: Terminal) ->
 
     assert said.code == 0
     assert "  r1  goes on with changed inputs: gated/greet\n" in said.out
-    assert "perdure resume r1 --on-change rerun" in said.out
+    assert "else, for each run: perdure resume r1 --on-change rerun" in said.out
 
 
 def test_a_rename_is_told_with_the_command_that_goes_on(waiting: Terminal) -> None:

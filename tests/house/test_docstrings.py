@@ -11,10 +11,16 @@ import pytest
 
 import perdure
 import perdure.core
+import perdure.testing
 
-MODULES = ["perdure.api", *(f"perdure.core.{module.name}" for module in pkgutil.iter_modules(perdure.core.__path__))]
+MODULES = [
+    "perdure.api",
+    *(f"perdure.core.{module.name}" for module in pkgutil.iter_modules(perdure.core.__path__)),
+    *(f"perdure.testing.{module.name}" for module in pkgutil.iter_modules(perdure.testing.__path__)),
+]
 #: The functions that must show how they are used.
 SHOWN = {"perdure.core.operations": 4, "perdure.core.workflow": 1, "perdure.core.faults": 1, "perdure.core.retry": 1}
+SHOWN |= {"perdure.testing.histories": 2}
 
 
 @pytest.mark.parametrize("module", MODULES)

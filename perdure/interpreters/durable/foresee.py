@@ -9,23 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import attrs
 
+from perdure.core import codec
 from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Outcome
 from perdure.core.faults import Defect
 from perdure.core.identity import input_of
 from perdure.core.machine import Request
 from perdure.interpreters.durable.drive import Options
-from perdure.interpreters.durable.ending import Finished
+from perdure.interpreters.durable.ending import Finished, dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
 from perdure.interpreters.durable.nowhere import Idle, Unwritten, done, nowhere
-from perdure.interpreters.durable.ports import Entry
+from perdure.interpreters.durable.ports import TERMINAL, Entry
 from perdure.interpreters.durable.recorded import Recorded
 from perdure.interpreters.durable.replay import History, renamed
 from perdure.interpreters.durable.takeover import take_over
+from perdure.interpreters.durable.verdicts import Cannot, EndsOtherwise, GoesOn, NeedsRename, Verdict
 
 #: No more resumes are tried for one run in search of the names that its steps have now, and fewer for a long one: all
 #: together walk about so many entries.
@@ -33,55 +35,8 @@ _TRIES: Final = 200
 _WALKED: Final = 200_000
 
 
-@attrs.frozen
-class GoesOn:
-    """A resume goes on.
-
-    Attributes:
-        changed: Paths whose recorded outcome is kept, though the code now asks something else there.
-        again: Paths of open gates that are withdrawn and asked anew, for they show or ask something else now.
-        open: Paths that are begun or waited for then.
-        outcome: How the run ends, where the recorded outcomes are enough for that.
-    """
-
-    changed: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
-    outcome: Outcome[Any, Any] | None = None
-
-
-@attrs.frozen
-class NeedsRename:
-    """A resume is refused, and goes on with these names: old to new, or old path to new path.
-
-    Attributes:
-        then: What becomes of the run with them. A `changed` step may be another one than the one that was recorded.
-    """
-
-    rename: Mapping[str, str]
-    then: GoesOn
-
-
-@attrs.frozen
-class Cannot:
-    """A resume is refused or blocked, whatever names are given.
-
-    Attributes:
-        kind: Whether the code no longer matches, a record cannot be read, or the code itself is broken.
-        why: What was recorded and what the code asks there, or what is wrong; several lines.
-    """
-
-    kind: Literal["drifted", "corrupt", "blocked"]
-    why: str
-
-
-Verdict: TypeAlias = GoesOn | NeedsRename | Cannot
-
-
 def foresee(recorded: Recorded, call: Call[Any, Any], *, now: int, rename: Mapping[str, str] | None = None) -> Verdict:
     """Judge what a resume would do. Nothing is executed and nothing is written.
-
-    A run that has ended is walked as well, from its first step to its end.
 
     Args:
         recorded: The run.
@@ -95,6 +50,35 @@ def foresee(recorded: Recorded, call: Call[Any, Any], *, now: int, rename: Mappi
     if isinstance(tried, _Resumed):
         return tried.then
     return _under_other_names(recorded, call, now, rename or {}, tried) or Cannot("drifted", tried.diff or str(tried))
+
+
+def retrace(
+    recorded: Recorded, call: Call[Any, Any], *, rename: Mapping[str, str] | None = None
+) -> Verdict | EndsOtherwise:
+    """Judge whether today's code does what was recorded, finished runs included. Nothing is executed or written.
+
+    No timer goes off that had not gone off when the last entry was written, so the answer is the same on every day.
+
+    Args:
+        recorded: The run.
+        call: Its program today.
+        rename: Old names (or paths) of steps to new ones. Further ones are looked for.
+
+    Raises:
+        Corrupt: The recorded end was changed after it was written.
+    """
+    run = recorded.run
+    last = recorded.entries[-1].at if recorded.entries else run.created_at
+    verdict = foresee(recorded, call, now=last, rename=rename)
+    if run.status not in TERMINAL or not isinstance(verdict, GoesOn):
+        return verdict
+    if run.outcome is None or codec.digest(run.outcome) != run.outcome_digest:
+        raise Corrupt(f"the recorded end of run {run.run_id} was changed after it was written. Restore a backup")
+    if verdict.outcome is None:
+        return EndsOtherwise(run.outcome, "", verdict.open)
+    found, _ = dump_end(call, verdict.outcome)
+    same = codec.canonical(json.loads(found)) == codec.canonical(json.loads(run.outcome))
+    return verdict if same else EndsOtherwise(run.outcome, found, ())
 
 
 # -- the resume ------------------------------------------------------------------------------------------------------

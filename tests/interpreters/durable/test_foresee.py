@@ -25,8 +25,9 @@ from perdure.core.faults import Defect
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.durable.errors import Blocked, DurableError
-from perdure.interpreters.durable.foresee import Cannot, GoesOn, NeedsRename, Verdict, foresee
+from perdure.interpreters.durable.foresee import foresee
 from perdure.interpreters.durable.recorded import Recorded
+from perdure.interpreters.durable.verdicts import Cannot, GoesOn, NeedsRename, Verdict
 
 #: Ways through each workflow: other replies, other answers, other failures.
 SEEDS = range(2)

@@ -21,10 +21,9 @@ import attrs
 from perdure.core import codec
 from perdure.core.asked import Handlers
 from perdure.core.effect import Call, Outcome
-from perdure.core.leaves import Approved, Denied, parameters_of
+from perdure.core.leaves import Approved, Denied
 from perdure.core.workflow import Block
 from perdure.interpreters.durable import reserve
-from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
 from perdure.interpreters.durable.adapters.entropy import SystemEntropy
@@ -32,7 +31,7 @@ from perdure.interpreters.durable.adapters.liveness import FlockLiveness, _boot_
 from perdure.interpreters.durable.database import Durability, open_database
 from perdure.interpreters.durable.drive import Drive, Options
 from perdure.interpreters.durable.ending import Finished, Rest, recorded_end
-from perdure.interpreters.durable.errors import Conflict, Corrupt, NotFound, Unavailable, Unusable
+from perdure.interpreters.durable.errors import Conflict, NotFound, Unavailable, Unusable
 from perdure.interpreters.durable.journal import Journal
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Liveness, Run, World
 from perdure.interpreters.durable.recording import Tell
@@ -131,25 +130,6 @@ class Onlooker:
         every = [] if run.status in TERMINAL else self.journal.gates(run.run_id)
         gates = [gate for gate in every if gate.status == "open"]  # by run: what waits elsewhere may be much
         return view(run, gates, self.clock.now(), self.held(run))
-
-    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
-        """The workflow call that a row describes.
-
-        Raises:
-            Corrupt: The workflow is not found, or its arguments do not fit any more.
-        """
-        block = places.load_recorded(target or places.Target(run.target, run.folder))
-        try:
-            if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
-                raise ValueError("they were changed after they were written")
-            tree = json.loads(run.input)
-            args, kwargs = parameters_of(block.fn).decode(tree)
-        except (ValueError, TypeError) as error:
-            raise Corrupt(
-                f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
-                "Restore the old parameters, or give new ones a default"
-            ) from error
-        return Call(block, args, kwargs)
 
     # -- people ------------------------------------------------------------------------------------------------------
 
