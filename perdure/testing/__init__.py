@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
     from perdure.interpreters.simulate.trace import Record, Simulated
     from perdure.testing.fakes import FakeAgent, fake_agent
+    from perdure.testing.histories import replay_all
     from perdure.testing.network import NetworkRefused
     from perdure.testing.simulating import Simulate, simulate
     from perdure.testing.snapshots import PlanSnapshot
@@ -32,6 +33,7 @@ _HOMES = {
     "each": "perdure.interpreters.simulate.script",
     "fake_agent": "perdure.testing.fakes",
     "never": "perdure.interpreters.simulate.script",
+    "replay_all": "perdure.testing.histories",
     "simulate": "perdure.testing.simulating",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "each",
     "fake_agent",
     "never",
+    "replay_all",
     "simulate",
 ]
 
