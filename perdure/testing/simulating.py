@@ -99,8 +99,10 @@ def strictly(*, network: bool) -> Simulate:
         network: What is meant where a call says nothing else.
     """
 
-    def strict(effect: Effect[A, E], **script: Any) -> Simulated[A, E]:
-        sim = simulate(effect, **{"network": network, **script})
+    allowed = network
+
+    def strict(effect: Effect[A, E], *, network: bool = allowed, **script: Any) -> Simulated[A, E]:
+        sim = simulate(effect, network=network, **script)
         if sim.unused:
             told = "\n".join(map(str, sim.unused))
             raise ScriptError(

@@ -296,7 +296,7 @@ def _entry(op: Op[Any, Any], faults: bool) -> Strategy:
         if op.retry is not None:  # then one that fails some times, and answers whoever asks again
             attempts = op.retry.attempts
             failing = st.lists(_failures(op), min_size=1, max_size=attempts)
-            ends = ends | st.builds(lambda failed, end: each(*failed, *[end] * attempts), failing, value)
+            ends = ends | st.tuples(failing, value).map(lambda both: each(*both[0], *[both[1]] * attempts))
     return ends | st.builds(after, st.timedeltas(timedelta(0), timedelta(days=2)), ends)
 
 

@@ -111,7 +111,7 @@ class _Run:
     machine: Machine[Any, Any]
     id: str
     parent: _Open | None = None
-    open: dict[str, _Open] = attrs.field(factory=dict)
+    open: dict[str, _Open] = attrs.field(factory=dict[str, "_Open"])
 
     def everything_open(self) -> Iterator[_Open]:
         """What is open here and in child runs."""

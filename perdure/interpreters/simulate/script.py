@@ -349,7 +349,7 @@ class _Part:
 def _mapping(where: str, script: object, other: str = "") -> Answers:
     if not isinstance(script, Mapping):
         raise Defect(f"{where}={script!r}: give a mapping from names to answers{other}")
-    found: Answers = script
+    found: Answers = script  # pyright: ignore[reportUnknownVariableType]  # isinstance tells no parameters
     return found
 
 
