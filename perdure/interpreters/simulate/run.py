@@ -57,7 +57,7 @@ async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datet
         raise Defect(f"start={start!r}: give an aware datetime, such as datetime(2030, 1, 1, tzinfo=UTC)")
     world = _World(cast, {Step: steps(None), **handlers}, start.astimezone(UTC))
     machine = Machine(effect)
-    top = _Run(machine, _RUN_ID)
+    top = _Run(machine)
     try:
         await world.go_on(top)
         while machine.outcome is None:
@@ -106,10 +106,13 @@ class _Open:
 
 @attrs.define(eq=False)
 class _Run:
-    """One machine: of the run itself, or of a child run that answers a request of another."""
+    """One machine: of the run itself, or of a child run that answers a request of another.
+
+    `where` it stands: the path of that request, after those above; empty for the run itself.
+    """
 
     machine: Machine[Any, Any]
-    id: str
+    where: str = ""
     parent: _Open | None = None
     open: dict[str, _Open] = attrs.field(factory=dict[str, "_Open"])
 
@@ -177,8 +180,8 @@ class _World:
             one.child.close()
 
     async def _begin(self, run: _Run, request: Request) -> None:
-        path = request.key
-        one = run.open[path] = _Open(run, request.op, path, idempotency_key(_RUN_ID, run.id, path), self.now)
+        path, key = request.key, idempotency_key(_RUN_ID, run.where, request.key)
+        one = run.open[path] = _Open(run, request.op, path, key, self.now)
         await self._attempt(one)
 
     async def _attempt(self, one: _Open) -> None:
@@ -189,8 +192,7 @@ class _World:
             )
         op = one.op
         given = _recordable(f"what is asked under {one.path}", op.encode)
-        run = one.run.parent.path if one.run.parent is not None else ""
-        one.draft = _Draft(op, one.path, one.failed + 1, given, run, self.now, self.now)
+        one.draft = _Draft(op, one.path, one.failed + 1, given, one.run.where, self.now, self.now)
         self.drafts.append(one.draft)
         answer, delay = await self._answer(one)
         limit = op.expires if isinstance(op, Suspend) else op.timeout
@@ -203,7 +205,7 @@ class _World:
     async def _answer(self, one: _Open) -> tuple[Answer | None, timedelta]:
         """What an attempt is answered, and after how long; None for an answer that is not known or never comes."""
         op = one.op
-        cue = self._cast.find(op, one.path, one.failed)
+        cue = self._cast.find(op, one.path, one.failed, one.run.where)
         if cue is not None:
             return cue.answer, cue.delay
         match op:
@@ -212,15 +214,16 @@ class _World:
             case Sleep():
                 return Success(None), max(op.due(self.now, one.key) - self.now, _AT_ONCE)
             case Child():
-                one.child = _Run(Machine(op.call), f"{one.run.id}/{one.path}", one)
+                where = f"{one.run.where}/{one.path}" if one.run.where else one.path
+                one.child = _Run(Machine(op.call), where, one)
                 await self.go_on(one.child)
                 return None, _AT_ONCE
             case _:
-                attempt = Attempt(one.run.id, one.path, one.failed + 1, one.key)
+                attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
                 making(attempt)
                 answer = await find(self._handlers, op)(Asked(op.given(), attempt))
                 _raise_what_is_for_the_test(answer)
-                return answer, self._cast.lasts(op, one.path, one.failed)
+                return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
 
     def _ended(self, one: _Open, answer: Answer) -> None:
         """An attempt has ended: another one follows, or the machine goes on."""

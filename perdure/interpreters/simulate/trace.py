@@ -41,7 +41,7 @@ class Record:
         ended: In virtual time.
         given: What was asked, as JSON: the prompt of an ask, the arguments of a step by name.
         outcome: How the attempt ended; None where nobody waited for it any more.
-        run: The path of the child run that asked it; empty for the run itself.
+        run: Where the child run stands that asked it, by its path; empty for the run itself.
     """
 
     op: Op[Any, Any] = attrs.field(repr=False)

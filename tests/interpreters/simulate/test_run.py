@@ -351,6 +351,19 @@ def test_a_child_is_a_run_of_its_own_in_the_same_time() -> None:
     assert simulate(outer(0)).outcome == Failure(Refused("zero"))
 
 
+def test_two_children_of_one_workflow_are_two_runs() -> None:
+    @workflow
+    def twice() -> Do[tuple[str, str], Refused | StepFault]:
+        first = yield from child(inner(1))
+        second = yield from child(inner(2))
+        return first, second
+
+    sim = simulate(twice(), steps={"where": each("here", "there")})
+
+    assert sim.value() == ("here", "there")
+    assert {record.run for record in sim.trace} == {"", "twice/inner", "twice/inner#2"}
+
+
 def test_a_child_may_be_scripted_as_a_whole() -> None:
     sim = simulate(outer(1), answers={"inner": lambda n: f"inner of {n}"})
 
