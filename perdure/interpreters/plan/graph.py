@@ -6,6 +6,7 @@ the next round. What runs side by side is between a `fork` and a `join`.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
@@ -20,7 +21,7 @@ from perdure.interpreters.plan.leaf import Role as LeafRole
 from perdure.interpreters.plan.plan import Plan
 from perdure.interpreters.plan.shape import ordered, shape_of
 from perdure.interpreters.plan.text import completeness, price_line
-from perdure.interpreters.plan.tree import parts
+from perdure.interpreters.plan.tree import in_order, parts
 from perdure.interpreters.plan.words import Names, dollars, duration, printable
 
 #: What a node is to people. `unknown` is where the plan could not, or did not, go on.
@@ -85,6 +86,7 @@ class Node:
         name: What it is called: the request, the question, how the program ends.
         scope: The names of the scopes that it is in, without those that the picture shows.
         said: More about it, in lines.
+        place: For a request, its position among the pieces of the plan.
         key: For a request, its key; of those of several rounds the first one's.
         question: For a condition, what is looked at, as the plan has it.
         rounds: For `again`, how many rounds there are at most.
@@ -96,6 +98,7 @@ class Node:
     name: str
     scope: str = ""
     said: tuple[str, ...] = ()
+    place: int = -1
     key: str = ""
     question: str = ""
     rounds: int = 0
@@ -198,9 +201,11 @@ class _Drawing:
     edges: list[Edge] = attrs.field(factory=list[Edge])
     turns: dict[object, _Turn] = attrs.field(factory=dict[object, _Turn])
     todo: list[tuple[str, Piece, _Around]] = attrs.field(factory=list["tuple[str, Piece, _Around]"])
+    places: dict[int, int] = attrs.field(factory=dict[int, int])
     levels: dict[int, frozenset[int]] = attrs.field(factory=dict[int, "frozenset[int]"])
 
     def graph(self) -> Graph:
+        self.places = {id(piece): place for place, piece in enumerate(in_order(self.plan.folded))}
         for piece in ordered(self.plan.folded):
             self.levels[id(piece)] = self._levels(piece)
         fixed = shape_of(self.plan.folded).fixed
@@ -275,7 +280,7 @@ class _Drawing:
     def _node(self, id: str, piece: Piece) -> Node:
         match piece:
             case Task(leaf=leaf):
-                return _request(id, leaf, self.names)
+                return _request(id, leaf, self.names, self.places[builtins.id(piece)])
             case Choice(question=question):
                 return Node(id, "condition", self._said(question), question=question)
             case End(how=how, what=what, not_undone=left):
@@ -300,7 +305,7 @@ class _Drawing:
         self.edges.append(Edge(place, node.id, (f"{missing} more",)))
 
 
-def _request(id: str, leaf: Leaf, names: Names) -> Node:
+def _request(id: str, leaf: Leaf, names: Names, place: int) -> Node:
     scope, _, name = _BRANCH.sub("", leaf.key.removeprefix(names.prefix)).rpartition("/")
     what = _PLAIN.get(leaf.role) or "|".join(leaf.agents) or leaf.role
     notes = [
@@ -318,6 +323,7 @@ def _request(id: str, leaf: Leaf, names: Names) -> Node:
         printable(unquote(name)),
         printable(unquote(scope)),
         tuple(map(printable, (what if leaf.role in _PLAIN else f"{what} → {leaf.output}", *((more,) if more else ())))),
+        place,
         leaf.key,
     )
 

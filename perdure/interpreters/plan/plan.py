@@ -190,6 +190,11 @@ def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...], fau
     )
 
 
+def like(key: str, other: str) -> bool:
+    """Whether a request has the key of one in the plan, but for another item or round."""
+    return re.fullmatch("/".join(map(_any_item, key.split("/"))), other) is not None
+
+
 def _any_item(segment: str) -> str:
     """A segment of a key as a pattern: numbers, and keys that come from items, are those of any item."""
     name = segment.partition("#")[0]

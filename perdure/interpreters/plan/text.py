@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,12 +22,18 @@ _WIDEST: Final = 44
 _END: Final = 90
 
 
-def text(plan: Plan) -> str:
-    """The whole plan; the last line says whether it is complete."""
-    drawing = _Drawing.of(plan)
+def text(plan: Plan, told: Mapping[int, tuple[str, str]] = {}, below: Sequence[str] = ()) -> str:
+    """The whole plan; the last line says whether it is complete.
+
+    Args:
+        plan: The plan.
+        told: More about a request, by the id of its piece: what stands before its name, and in its line.
+        below: Lines under the tree.
+    """
+    drawing = _Drawing.of(plan, told)
     title = plan.title if len(plan.title) <= _END else plan.title[: _END - 1] + "…"
     head = f"{title}{f' -> {plan.output}' if plan.output else ''}  plan {plan.hash}"
-    return "\n".join(map(printable, [head, *drawing.lines(), *_footer(plan, drawing.names)]))
+    return "\n".join(map(printable, [head, *drawing.lines(), *below, *_footer(plan, drawing.names)]))
 
 
 # -- The tree. --------------------------------------------------------------------------------------------------------
@@ -48,12 +54,13 @@ class _Drawing:
     plan: Plan
     names: Names
     shape: Shape
+    told: Mapping[int, tuple[str, str]]
     drawn: set[int] = attrs.field(factory=set[int])
     wanted: dict[int, int] = attrs.field(factory=dict[int, int])
 
     @classmethod
-    def of(cls, plan: Plan) -> _Drawing:
-        return cls(plan, Names.of(plan), shape_of(plan.folded))
+    def of(cls, plan: Plan, told: Mapping[int, tuple[str, str]]) -> _Drawing:
+        return cls(plan, Names.of(plan), shape_of(plan.folded), told)
 
     def lines(self) -> list[str]:
         tree = self._sequence(self.plan.folded, None, [], None)
@@ -109,7 +116,7 @@ class _Drawing:
             self.drawn.add(id(piece))
             match piece:
                 case Task(leaf=leaf, then=then):
-                    lines.append(_Line(self._cells(leaf), piece))
+                    lines.append(_Line(self._cells(leaf, self.told.get(id(piece), ("", ""))), piece))
                     piece = then
                 case Rounds(times=times, body=body, then=then):
                     many = f"{'' if id(piece) in self.shape.fixed else 'up to '}×{times}"  # noqa: RUF001
@@ -152,8 +159,10 @@ class _Drawing:
         left = f", not undone: {self.names.some(end.not_undone)}" if end.not_undone else ""
         return (said if len(said) <= _END else said[: _END - 1] + "…") + left
 
-    def _cells(self, leaf: Leaf) -> tuple[str, ...]:
+    def _cells(self, leaf: Leaf, told: tuple[str, str]) -> tuple[str, ...]:
+        sign, more = told
         notes = [
+            more,
             f"from {self.names.some(leaf.feeds)}" if leaf.feeds else "",
             f"retry {leaf.retry.attempts}" if leaf.retry and leaf.retry.attempts > 1 else "",
             f"timeout {duration(leaf.timeout)}" if leaf.timeout is not None else "",
@@ -164,7 +173,14 @@ class _Drawing:
             "price unknown" if leaf.role == "child" else "",
         ]
         output = "" if leaf.role in ("timer", "now") else f"-> {leaf.output}"
-        return self.names.key(leaf.key), leaf.role, "|".join(leaf.agents), output, "  ".join(filter(None, notes))
+        name = self.names.key(leaf.key)
+        return (
+            f"{sign} {name}" if sign else name,
+            leaf.role,
+            "|".join(leaf.agents),
+            output,
+            "  ".join(filter(None, notes)),
+        )
 
 
 def _below(answer: str, lines: list[_Line]) -> _Line:

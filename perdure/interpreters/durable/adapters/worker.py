@@ -291,7 +291,8 @@ class Worker(Onlooker):
         """
         return self.row(run_id)
 
-    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
+    @staticmethod
+    def call_of(run: Run, target: places.Target | None = None) -> Call[Any, Any]:
         """The workflow call that a row describes.
 
         Raises:

@@ -62,7 +62,8 @@ class Card:
     def drawn(self, placed: Placed) -> str:
         """The box at its place."""
         node = self.node
-        kinds = f"node {node.role}{f' {node.mark.state}' if node.mark else ''}"
+        bar = " bar" if node.role == "join" and not self.rows else ""
+        kinds = f"node {node.role}{bar}{f' {node.mark.state}' if node.mark else ''}"
         whole = ": ".join(filter(None, (node.key or node.name or node.role, *node.said, state_words(node))))
         shape = outline(node.role, placed.left, placed.top, placed.box.width, placed.box.height)
         return f'<g class="{kinds}"><title>{xml(whole)}</title>{shape}{"".join(self._words(placed))}</g>'

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from perdure.interpreters.plan.graph import Role, State
+from perdure.interpreters.plan.graph import Node, Role, State
 
 Theme: TypeAlias = Literal["light", "dark"]
 
@@ -39,6 +39,10 @@ class Palette:
     faint: str
     roles: Mapping[Role, Tone]
     states: Mapping[State, Tone]
+
+    def of(self, node: Node) -> Tone:
+        """The colours of a node: of its state in a run, else of its role."""
+        return self.states[node.mark.state] if node.mark else self.roles[node.role]
 
 
 LIGHT: Final = Palette(

@@ -49,14 +49,23 @@ def _colours(palette: Palette, run: bool) -> str:
         f".perdure .label rect{{fill:{ground};stroke:{palette.faint}}}",
     ]
     for role, each in palette.roles.items():
-        fill, line = (each.fill, each.line) if not run or role in ("start", "join") else (ground, palette.edge)
-        rules.append(_tone(role, each.line if role == "join" else fill, line))
+        fill, line = (each.fill, each.line) if not run else (ground, palette.edge)
+        rules.append(_tone(role, fill, line))
     if run:
         rules += [_tone(state, each.fill, each.line) for state, each in palette.states.items()]
         done = palette.states["done"].line
-        rules.append(f".perdure .skipped text{{fill:{soft}}}")
+        rules.append(f".perdure .skipped text,.perdure .off text{{fill:{soft}}}")
         rules.append(f".perdure .edge.taken path{{stroke:{done}}}.perdure .edge.taken polygon{{fill:{done}}}")
         rules.append(f".perdure .label.taken rect{{stroke:{done}}}")
+        rules.append(
+            f".perdure .edge.off path{{stroke:{palette.faint}}}.perdure .edge.off polygon{{fill:{palette.faint}}}"
+        )
+    rules.append(f".perdure .start .shape{{fill:{ink};stroke:{ink}}}")
+    bar = palette.states["done"].line if run else palette.roles["join"].line
+    rules.append(f".perdure .bar .shape{{fill:{bar};stroke:{bar}}}")
+    if run:
+        rules.append(f".perdure .bar.ahead .shape{{fill:{palette.edge};stroke:{palette.edge}}}")
+        rules.append(f".perdure .bar.skipped .shape{{fill:{palette.faint};stroke:{palette.faint}}}")
     return "".join(rules)
 
 

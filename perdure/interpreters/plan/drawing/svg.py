@@ -5,7 +5,7 @@ What a node is to people shows in its shape and its sign, and only then in its c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import attrs
@@ -55,6 +55,7 @@ def svg(graph: Graph, theme: Theme = "both") -> str:
     height = notes_top + len(notes) * 16 + _MARGIN - 6
     left = (width - layout.width) / 2
     id = f"perdure-{graph.hash}"
+    off = {node.id for node in graph.nodes if node.mark and node.mark.state == "skipped"}
     named = f'aria-labelledby="{id}-title {id}-desc"'
     size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
     lines = [
@@ -65,8 +66,8 @@ def svg(graph: Graph, theme: Theme = "both") -> str:
         f'<rect class="ground" width="{number(width)}" height="{number(height)}"/>',
         *head.drawn(_MARGIN),
         f'<g transform="translate({number(left)} {number(top)})">',
-        *(_edge(edge, route) for edge, route in _taken_last(graph.edges, layout)),
-        *(_label(edge, layout.labels[n]) for n, edge in enumerate(graph.edges) if n in layout.labels),
+        *(_edge(edge, route, off & {edge.source, edge.target}) for edge, route in _taken_last(graph.edges, layout)),
+        *(_label(graph.edges[n], placed, off & {graph.edges[n].target}) for n, placed in layout.labels.items()),
         *(card.drawn(placed) for card, placed in zip(cards, layout.boxes, strict=True)),
         "</g>",
         *(entry.drawn(_MARGIN, legend_top) for entry in legend),
@@ -98,8 +99,9 @@ def _taken_last(edges: Sequence[Edge], layout: Layout) -> list[tuple[Edge, tuple
     return sorted(zip(edges, layout.routes, strict=True), key=lambda each: each[0].taken)
 
 
-def _edge(edge: Edge, route: Sequence[Curve]) -> str:
-    kind = " ".join(("edge", *(name for name in ("taken", "stray", "back") if getattr(edge, name))))
+def _edge(edge: Edge, route: Sequence[Curve], off: Collection[str]) -> str:
+    how = {"taken": edge.taken, "stray": edge.stray, "off": off}
+    kind = " ".join(("edge", *(name for name, so in how.items() if so)))
     path, at = list[str](), None
     for start, out, into, end in route:
         if start != at:
@@ -124,8 +126,8 @@ def _arrow(curve: Curve) -> str:
     return f'<polygon points="{" ".join(f"{number(px)},{number(py)}" for px, py in points)}"/>'
 
 
-def _label(edge: Edge, placed: Placed) -> str:
-    kind = "label taken" if edge.taken else "label"
+def _label(edge: Edge, placed: Placed, off: Collection[str]) -> str:
+    kind = "label taken" if edge.taken else "label off" if off else "label"
     return (
         f'<g class="{kind}"><title>{xml(edge.label)}</title>'
         f'<rect x="{number(placed.left)}" y="{number(placed.top)}" width="{number(placed.box.width)}"'
