@@ -122,7 +122,7 @@ class _Work:
         if len(branches) != again.rounds or leaving or not self._closed(body, back.target):
             return
         name, joined = _SIDE_BY_SIDE[scope[0].rpartition("/")[2].partition("#")[0]]
-        fork = self.nodes[f"{again.id}+"] = Node(f"{again.id}+", "fork", f"{name} ×{again.rounds}")  # noqa: RUF001
+        fork = self._fork(f"{name} ×{again.rounds}")  # noqa: RUF001
         self.nodes[again.id] = Node(again.id, "join", joined)
         self.joins[fork.id] = again.id
         self.edges = [
@@ -142,7 +142,7 @@ class _Work:
         outside = [edge.source for edge in self.edges if edge.target == one.target and edge.source not in body]
         if not self._closed(body, one.target) or outside != [node.id]:
             return
-        self.nodes[node.id] = attrs.evolve(node, role="fork", name=name, question="")
+        self.nodes[node.id] = attrs.evolve(node, role="fork", name=name)
         join = self._join(node.id, "")
         self.edges = [
             attrs.evolve(edge, target=join.id) if edge.source in body and edge.target == none.target else edge
@@ -151,6 +151,11 @@ class _Work:
         ]
         self.edges[self.edges.index(one)] = attrs.evolve(one, answers=())
         self.edges.append(Edge(join.id, none.target))
+
+    def _fork(self, name: str) -> Node:
+        id = f"+{len(self.nodes)}"
+        fork = self.nodes[id] = Node(id, "fork", name)
+        return fork
 
     def _join(self, fork: str, name: str) -> Node:
         join = self.nodes[f"{fork}-"] = Node(f"{fork}-", "join", name)
@@ -211,7 +216,7 @@ class _Work:
     def _drawn_apart(self, scope: str, items: Sequence[_Item]) -> None:
         first, inside = items[0].entry, {id for item in items for id in item.nodes}
         name, joined = _SIDE_BY_SIDE[scope.rpartition("/")[2].partition("#")[0]]
-        fork = self.nodes[f"{first}+"] = Node(f"{first}+", "fork", name)
+        fork = self._fork(name)
         join = self._join(fork.id, joined)
         following = {item.entry: join.id for item in items}
         last: dict[str, str] = {}
@@ -228,6 +233,7 @@ class _Work:
                 edges.append(attrs.evolve(edge, target=following[left.entry]))
             else:
                 edges.append(edge)
-        firsts = {item.branch: item.entry for item in reversed(items)}
-        edges += [Edge(fork.id, firsts[branch]) for branch in dict.fromkeys(item.branch for item in items)]
+        firsts = {item.branch: item.entry for item in reversed(items)}  # of each branch, where it begins
+        branches = sorted(firsts, key=lambda branch: int(branch) if branch.isdecimal() else -1)
+        edges += [Edge(fork.id, firsts[branch]) for branch in branches]
         self.edges = [*edges, Edge(join.id, items[-1].then)]

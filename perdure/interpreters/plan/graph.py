@@ -88,7 +88,7 @@ class Node:
         said: More about it, in lines.
         place: For a request, its position among the pieces of the plan.
         key: For a request, its key; of those of several rounds the first one's.
-        question: For a condition, what is looked at, as the plan has it.
+        question: What is looked at, as the plan has it: where the ways part, or where something is done for each.
         rounds: For `again`, how many rounds there are at most.
         mark: How it stands in a run.
     """

@@ -168,7 +168,8 @@ def plan(
 def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...], faults: bool) -> Plan:
     leaves = leaves_of(found.asked)
     assumed = (*found.assumed, *_races(leaves))
-    closed = [key for key in found.closed if leaves[key].role != "timer"]  # whoever waits for time stops nobody
+    # Whoever waits for time stops nobody, and what is closed before it was asked costs nothing.
+    closed = [key for key in found.closed if key in leaves and leaves[key].role != "timer"]
     costs = price.charged({key: leaf.estimate for key, leaf in leaves.items()}, closed)
     sizes = {*found.sized, *(f"len({tag})" for tag in found.sized)}
     whole, usual = (price.total(found.tree, each, sizes) for each in (costs, price.as_a_rule(costs)))

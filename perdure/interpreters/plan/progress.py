@@ -7,6 +7,7 @@ question asks for more than a record tells, it shows in what was asked next.
 from __future__ import annotations
 
 import ast
+import operator
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
@@ -14,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from perdure.core.diagram import followed_first
-from perdure.interpreters.plan.fold import without_numbers
+from perdure.interpreters.plan.fold import numbers_in, without_numbers
 from perdure.interpreters.plan.graph import Edge, Graph, Mark, Node, Role, State
 from perdure.interpreters.plan.plan import like
 from perdure.interpreters.plan.words import printable
@@ -61,7 +62,7 @@ def marked(graph: Graph, run: str, made: Sequence[Made], end: str) -> Graph:
     """
     rounds = _in_rounds(graph)
     placed = {each.key: _places(graph, each.key, rounds) for each in made}
-    walk = _Walk(graph, made, placed, end)
+    walk = _Walk(graph, made, placed, rounds, end)
     walk.go()
     ahead = walk.ahead()
     nodes = tuple(attrs.evolve(node, mark=walk.mark(node, node.id in ahead)) for node in graph.nodes)
@@ -71,29 +72,29 @@ def marked(graph: Graph, run: str, made: Sequence[Made], end: str) -> Graph:
 
 
 def _in_rounds(graph: Graph) -> set[str]:
-    """The nodes between which and themselves a way leads back."""
-    found = set[str]()
-    into: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
-    for edge in graph.edges:
-        into[edge.target] += [] if edge.back else [edge.source]
-    for back in graph.edges:
-        if back.back:
-            found |= set(followed_first([back.source], into.__getitem__)) & _below(graph, back.target)
-    return found
+    """The nodes from which a way leads back to themselves."""
+    backs = [edge for edge in graph.edges if edge.back]
+    return set[str]().union(*(_between(graph, edge.target, edge.source) for edge in backs))
 
 
-def _below(graph: Graph, id: str) -> set[str]:
-    return set(followed_first([id], lambda at: [edge.target for edge in graph.out_of(at) if not edge.back]))
+def _between(graph: Graph, first: str, last: str) -> set[str]:
+    """The nodes on the ways from one to another, and these two."""
+    after = followed_first([first], lambda at: [edge.target for edge in graph.out_of(at) if not edge.back])
+    before = followed_first([last], lambda at: [edge.source for edge in graph.into(at) if not edge.back])
+    return set(after) & set(before)
 
 
 def _places(graph: Graph, key: str, rounds: Container[str]) -> tuple[str, ...]:
-    """The nodes that a request may be of: with its key, else with that of another round or item."""
-    exact = tuple(node.id for node in graph.nodes if node.key == key)
-    plain = without_numbers(key)
-    alike = [
+    """The nodes that a request may be of: with its key, or with that of an earlier round, or of another item."""
+    plain, numbers = without_numbers(key), numbers_in(key)
+    found = list[str]()
+    for node in graph.nodes:
+        later = node.id in rounds and without_numbers(node.key) == plain
+        if node.key == key or (later and all(map(operator.ge, numbers, numbers_in(node.key)))):
+            found.append(node.id)
+    return tuple(found) or tuple(
         node.id for node in graph.nodes if node.key and (without_numbers(node.key) == plain or like(node.key, key))
-    ]
-    return exact or tuple(id for id in alike if id in rounds) or tuple(alike)
+    )
 
 
 def _strays(graph: Graph, made: Sequence[Made], placed: Mapping[str, tuple[str, ...]]) -> tuple[list[Node], list[Edge]]:
@@ -120,6 +121,7 @@ class _Walk:
     graph: Graph
     made: Sequence[Made]
     placed: Mapping[str, tuple[str, ...]]
+    rounds: Container[str]
     end: str
     been: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
     taken: set[Edge] = attrs.field(factory=set[Edge], init=False)
@@ -153,11 +155,23 @@ class _Walk:
             self.rests[node.id] = None
             return []
         self.been[node.id] = None
+        if node.role == "fork" and node.question and self._answers(node, {"0", "1"}) == {"0"}:
+            return [self._join_of(node.id)]
         ways = self._ways(node)
         if not ways and self.out[node.id]:
             self.rests[node.id] = None
         self.taken.update(ways)
         return [edge.target for edge in ways]
+
+    def _join_of(self, fork: str) -> str:
+        """The join that belongs to a fork."""
+        nodes = {node.id: node for node in self.graph.nodes}
+        at, depth = fork, 0
+        while True:
+            depth += {"fork": 1, "join": -1}.get(nodes[at].role, 0)
+            if depth == 0:
+                return at
+            at = next(edge.target for edge in self.out[at] if not edge.back)
 
     def _held_up(self, join: str) -> bool:
         """Whether something that leads to a join is not done."""
@@ -200,40 +214,52 @@ class _Walk:
         if node.key and not any(each.state == "done" for each in self.records[node.id]):
             return []
         if node.role == "again":
-            last = any(len(self.records[edge.source]) >= node.rounds for edge in self.graph.into(node.id))
-            return [edge for edge in edges if (edge.back or last) and self._came(edge)]
+            last = max(len(self.records[id]) for id in self._body(node.id)) >= node.rounds
+            return [edge for edge in edges if (edge.back or last) and self._went([edge])]
         if not any(edge.answers for edge in edges):
-            return edges
-        answers = self._answers(node.question, {given for edge in edges for given in edge.answers})
+            return edges  # a fork, or whatever has one way
+        answers = self._answers(node, {given for edge in edges for given in edge.answers})
         if answers:
             return [edge for edge in edges if answers & set(edge.answers)]
-        return [edge for edge in edges if self._came(edge)]
+        return self._went(edges)
 
-    def _came(self, edge: Edge) -> bool:
-        """Whether what comes first that way was asked for; where only the end can come, whether the run has ended."""
+    def _went(self, edges: Sequence[Edge]) -> list[Edge]:
+        """The ways of which the first request was made; else those to nothing but an end, where the run has ended."""
+        first = {edge: self._first(edge) for edge in edges}
+        asked = [edge for edge, requests in first.items() if any(requests)]
+        return asked or [edge for edge, requests in first.items() if self.end and not requests]
+
+    def _first(self, edge: Edge) -> list[bool]:
+        """Of every request that may come first that way, whether it was made: in a next round, once more."""
         nodes = {node.id: node for node in self.graph.nodes}
-        seen, todo, asked = set[str](), [edge.target], False
+        seen, todo, made = set[Edge](), [edge], list[bool]()
         while todo:
-            id = todo.pop()
-            if id in seen:
+            way = todo.pop()
+            if way in seen:
                 continue
-            seen.add(id)
-            if not nodes[id].key:
-                todo += [each.target for each in self.out[id] if not each.back]
-            elif len(self.records[id]) > (1 if edge.back else 0):
-                return True
+            seen.add(way)
+            if nodes[way.target].key:
+                made.append(len(self.records[way.target]) > (1 if way.back else 0))
             else:
-                asked = True
-        return not asked and bool(self.end)
+                todo += self.out[way.target]
+        return made
 
-    def _answers(self, question: str, possible: set[str]) -> set[str]:
+    def _body(self, again: str) -> set[str]:
+        """The nodes of one round."""
+        (head,) = (edge.target for edge in self.out[again] if edge.back)
+        return _between(self.graph, head, again)
+
+    def _answers(self, node: Node, possible: set[str]) -> set[str]:
         """The answers that the records give to a question: several, where it was asked in rounds or for items."""
+        keys = {each.id: each.key for each in self.graph.nodes}
         given = set[str]()
         for each in self.made:
-            if each.state == "done":
-                for id in self.placed[each.key]:
-                    node = next(node for node in self.graph.nodes if node.id == id)
-                    given |= _among(_answer(question, node.key, each.outcome), possible)
+            if each.state != "done":
+                continue
+            # A question in rounds has the key of the first round, and one about items that of the first item.
+            names = {keys[id] for id in self.placed[each.key] if (node.id in self.rounds) or like(keys[id], each.key)}
+            for name in {each.key, *names}:
+                given |= _among(_answer(node.question, name, each.outcome), possible)
         return given
 
 

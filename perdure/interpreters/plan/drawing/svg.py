@@ -84,8 +84,8 @@ def described(graph: Graph) -> str:
     """The graph in words, for who cannot see it."""
     names = {node.id: node.name or node.role for node in graph.nodes}
     said = [
-        f"{names[edge.source]}{f', if {edge.label}' if edge.label else ''}, {'again ' if edge.back else ''}"
-        f"leads to {names[edge.target]}"
+        f"{names[edge.source]} {'leads back' if edge.back else 'leads'} to {names[edge.target]}"
+        f"{f' if {edge.label}' if edge.label else ''}"
         for edge in graph.edges
     ]
     return f"{'; '.join(said)}. {' '.join(f'{note}.' for note in graph.notes)}"
