@@ -283,3 +283,27 @@ def test_what_the_workflow_prints_is_not_part_of_the_drawing(terminal: Terminal)
 
     assert "noise" not in said.out
     assert "noise" in said.err
+
+
+# -- The pictures in the documents. ------------------------------------------------------------------------------------
+
+PICTURES = {
+    "ship.svg": ("graph", "ship.py:ship", "-i", '"bees"', "-o"),
+    "ship-run.svg": ("graph", "ship-1", "-o"),
+}
+
+
+def pictures(terminal: Terminal) -> dict[str, str]:
+    """The pictures of docs/graph.md, made anew."""
+    shutil.copy(ROOT / "examples" / "ship.py", terminal.folder)
+    terminal.here("run", "ship.py:ship", "-i", '"bees"', "--id", "ship-1", SHIP_SECONDS="0")
+    for name, command in PICTURES.items():
+        assert terminal.here(*command, name).code == 0
+    return {name: (terminal.folder / name).read_text() for name in PICTURES}
+
+
+def test_the_pictures_in_the_documents_are_those_that_are_drawn_now(terminal: Terminal) -> None:
+    shown = {name: (ROOT / "docs" / name).read_text() for name in PICTURES}
+
+    assert pictures(terminal) == shown, f"if the change is meant: run the commands of {PICTURES} and copy the files"
+    assert all(f"]({name})" in (ROOT / "docs" / "graph.md").read_text() for name in PICTURES)

@@ -27,7 +27,7 @@ _SHAPES: Final[dict[Role, tuple[str, str]]] = {
 }
 _WORDS: Final[dict[Role, str]] = {"start": "start", "join": "all done"}
 #: Whatever means something in the text of a node, in Mermaid, in Markdown or in HTML.
-_SPECIAL: Final = re.compile(r"[^\w \-.,:;!?()/$'×→·…]|(?<!\S)\d+\.(?=\s)|^[-+](?=\s)")  # noqa: RUF001
+_SPECIAL: Final = re.compile(r"[^\w \-.,:;!?()/$'=@+×→·…]|(?<!\S)\d+\.(?=\s)|^[-+](?=\s)")  # noqa: RUF001
 
 
 def mermaid(graph: Graph) -> str:
