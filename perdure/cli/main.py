@@ -17,7 +17,14 @@ from perdure.cli.exits import Exit, problem
 
 #: Verbs by what they are for, each with the module that has it.
 VERBS: Final = {
-    "Author": {"check": "check", "demo": "demo", "diff": "comparing", "plan": "planning", "replay": "histories"},
+    "Author": {
+        "check": "check",
+        "demo": "demo",
+        "diff": "comparing",
+        "graph": "drawing",
+        "plan": "planning",
+        "replay": "histories",
+    },
     "Run": {"run": "runs", "resume": "runs", "cancel": "runs"},
     "People": {"inbox": "people", "approve": "people", "deny": "people", "answer": "people", "signal": "people"},
     "Inspect": {"ps": "looking", "show": "looking", "why": "looking", "logs": "looking"},

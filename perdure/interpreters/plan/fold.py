@@ -112,6 +112,12 @@ def without_numbers(key: str) -> str:
     return _NUMBER.sub(lambda match: "" if match[0].startswith("#") else "*", key)
 
 
+def numbers_in(key: str) -> list[int]:
+    """The numbers of a key that differ from round to round; where none is said, it is the first."""
+    plain = _NUMBER.sub(lambda match: match[0] if match[0].startswith("#") else f"#{match[0]}", key)
+    return [int(segment.rpartition("#")[2]) if "#" in segment else 1 for segment in plain.split("/")]
+
+
 @attrs.define(eq=False)
 class _Part:
     """A piece in the making: equal ones are one object.
