@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import attrs
 import pytest
-from random_runs import value
 from reference_workflows import REFERENCES
 from returns.result import Success
 
@@ -19,6 +18,7 @@ from perdure.core.machine import Machine
 from perdure.interpreters.plan.drawing.outline import outline
 from perdure.interpreters.plan.graph import Graph, State, graph_of
 from perdure.interpreters.plan.progress import Made, marked
+from perdure.interpreters.simulate.made import made as made_up
 
 
 def driven(effect: Effect[Any, Any], replies: Mapping[str, Any], end: str = "") -> Graph:
@@ -249,7 +249,7 @@ def records(effect: Effect[Any, Any], seed: int) -> tuple[Sequence[Made], str]:
             made[request.key] = Made(request.key, request.op.kind, "waiting", 1)
         timers = [key for key, request in machine.pending.items() if request.op.kind == "sleep"]
         key = rng.choice([key for key in machine.pending if key not in timers] or timers)
-        reply = value(machine.pending[key].op.output, rng)
+        reply = made_up(machine.pending[key].op.output, rng)
         tree = json.loads(codec.dumps(reply, machine.pending[key].op.output))
         made[key] = Made(key, made[key].kind, "done", 1, tree)
         machine.reply(key, Success(reply))
