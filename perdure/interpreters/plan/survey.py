@@ -59,6 +59,11 @@ class Asked:
         """What makes it the same request under another name: its kind and its output type."""
         return tuple(self.traits.get(name) for name in ("kind", "output", "structure"))
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether it is made by a compensation."""
+        return any(part.partition("#")[0] == "undo" for part in self.key.split("/")[:-1])
+
 
 @attrs.frozen
 class Looked:
