@@ -435,6 +435,8 @@ class Drive:
         if waiting.gate is not None:
             expires = op.expires if isinstance(op, Suspend) else None
             home = self._history.recorded(path)
+            if self._record.batch.opened:  # it may be among them, and must be there to be closed
+                await self._record.commit()
             if expires is None or not await self._world.store.expire(self._claim, home, waiting.number):
                 self._look_outside = True
                 return False

@@ -678,6 +678,29 @@ def test_the_gate_of_a_lost_race_is_withdrawn() -> None:
     assert [gate.status for gate in run.store.gate_rows.values()] == ["withdrawn"]
 
 
+def test_a_gate_that_is_over_when_it_opens_expires_beside_a_long_step() -> None:
+    @workflow
+    def impatient() -> Do[bool]:
+        yield from signal("news", int)
+        return isinstance((yield from suspend("ok", expires=timedelta(0)).attempt()), Failure)
+
+    @workflow
+    def busy() -> Do[tuple[bool, int]]:
+        return (yield from parallel(impatient(), add(1, 1)))
+
+    run = lab(busy(), seconds={"add": 60.0})
+    run.store.send("run", "news", "1")
+
+    assert run.start() == Finished(Success((True, 2)))
+    assert [entry.kind for entry in run.entries if entry.path.endswith(("ok", "add"))] == [
+        "begin",
+        "wait",
+        "wake",
+        "end",
+    ]
+    assert [gate.status for gate in run.store.gate_rows.values() if gate.name == "ok"] == ["expired"]
+
+
 # -- cancellation ----------------------------------------------------------------------------------------------------
 
 

@@ -382,7 +382,9 @@ def test_what_may_be_recorded_already_is_not_said_to_be_merely_busy(
         reader.execute("SELECT * FROM meta").fetchall()  # keeps the log from being brought to the disk
         fails(journal, "COMMIT", done=True)
 
-        with pytest.raises(Unavailable, match="injected; it may be recorded all the same: look before you say it again") as told:
+        with pytest.raises(
+            Unavailable, match="injected; it may be recorded all the same: look before you say it again"
+        ) as told:
             journal.send(RUN.run_id, "mail", "1", idem=None, now=3)
 
     assert not isinstance(told.value, Busy)
