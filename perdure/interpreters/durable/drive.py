@@ -180,6 +180,7 @@ class Drive:
 
     async def _drive(self) -> Rest:
         await self._resume()
+        await self._happened()  # before anything starts: somebody may have cancelled it, or answered, meanwhile
         while True:
             self._open_fresh()
             if self._machine.outcome is not None:
