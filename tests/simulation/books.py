@@ -73,7 +73,7 @@ class Books:
         self.tried: dict[tuple[str, str, int], set[str]] = defaultdict(set)
         self.accepted: dict[tuple[str, str, int], str] = {}
         self.sent: dict[str, list[Sent]] = defaultdict(list)
-        self.cancelled: set[str] = set()
+        self.cancelled: dict[str, int] = {}
         self.started: set[str] = set()
         self.ended: set[str] = set()
         self._told: dict[str, Outcome[Any, Any]] = {}
@@ -136,6 +136,9 @@ class Books:
             raise Violation("no effect by a fenced worker", f"{claim} started {attempt}, but {standing}")
         if ("begin", attempt.number) not in recorded:
             raise Violation("nothing starts before it is recorded", f"{attempt}")
+        cancelled = self.cancelled.get(claim.run_id)
+        if cancelled is not None and claim.fence > cancelled and "/undo" not in attempt.path:
+            raise Violation("a cancelled run starts nothing but what takes it back", f"{claim} started {attempt}")
         if any(kind == "end" for kind, _ in recorded):
             raise Violation("what is recorded is not executed again", f"{attempt}")
 

@@ -125,6 +125,7 @@ class Disk:
         self._idle: list[Wire] = []
         self._lent: list[Wire] = []
         self.observer = self.connect()
+        _migrated().backup(self.observer)
 
     def connect(self) -> Wire:
         """A connection to it, which knows nothing of any transaction."""
@@ -143,11 +144,14 @@ class Disk:
         self._lent.remove(wire)
         self._idle.append(wire)
 
-    def format(self) -> None:
-        """Begin with an empty database, as the migrations make it."""
+    def empty(self) -> None:
+        """Begin anew. The schema stays, for to read it takes every connection longer than most worlds last."""
         for wire in [wire for wire in self._lent if wire is not self.observer]:
             self.disconnect(wire)
-        _template().backup(self.observer)
+        self.observer.execute("BEGIN IMMEDIATE")
+        for table in ("runs", "journal", "gates", "signals"):
+            self.observer.execute(f"DELETE FROM {table}")
+        self.observer.execute("COMMIT")
 
 
 @functools.cache
@@ -156,8 +160,7 @@ def disk() -> Disk:
     return Disk()
 
 
-@functools.cache
-def _template() -> sqlite3.Connection:
+def _migrated() -> sqlite3.Connection:
     """What the real code makes of a path where nothing is, in memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "perdure.db"
@@ -165,6 +168,6 @@ def _template() -> sqlite3.Connection:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
             file.execute("PRAGMA journal_mode=DELETE")  # memory has no write-ahead log
             file.execute("UPDATE meta SET value = 'simulated' WHERE key = 'database_id'")  # keys follow from the seed
-            template = sqlite3.connect(":memory:", isolation_level=None)
-            file.backup(template)
-            return template
+            memory = sqlite3.connect(":memory:", isolation_level=None)
+            file.backup(memory)
+            return memory

@@ -144,6 +144,20 @@ MUTANTS = (
         200,
     ),
     Mutant(
+        "a gate is closed before it is there",
+        "drive",
+        "            if self._record.batch.opened:",
+        "            if False:",
+        1000,
+    ),
+    Mutant(
+        "a run that is taken over starts before it looks",
+        "drive",
+        "        await self._happened()  # before anything starts",
+        "        # before anything starts",
+        1000,
+    ),
+    Mutant(
         "the second of two answers counts too",
         "journal",
         '        raise Conflict(f"{name} is decided already, by ',

@@ -44,8 +44,10 @@ class Person(Process):
         except Killed:
             self.restart()
 
-    async def nothing(self) -> None:
-        """Wait until something happens."""
+    async def nothing(self, since: int) -> None:
+        """Wait until something happens, if nothing has since then."""
+        if self.world.news != since:
+            return
         try:
             await self.world.scheduler.rest("nothing to do", NEVER)
         except Killed:
@@ -88,9 +90,10 @@ class Answerer(Person):
 
     async def live(self) -> None:
         while True:
+            since = self.world.news
             gates = [gate for gate in await self.ask(self.journal.open_gates) if gate.kind != "signal"]
             if not gates:
-                await self.nothing()
+                await self.nothing(since)
                 continue
             gate = self._rng.choice(gates)
             await self.think(3_000)
@@ -155,10 +158,11 @@ class Sender(Person):
                 if name in self.world.trees[run_id] and self._rng.random() < 0.4:
                     await self._send(run_id, name)
         while True:
+            since = self.world.news
             gates = [gate for gate in await self.ask(self.journal.open_gates) if gate.kind == "signal"]
             wanted = [gate for gate in gates if self._rng.random() < 0.1 or not await self._under_way(gate)]
             if not wanted:
-                await self.nothing()
+                await self.nothing(since)
                 continue
             gate = self._rng.choice(wanted)
             await self.think(3_000)
@@ -216,4 +220,4 @@ class Canceller(Person):
                 return
             else:
                 if run.status not in TERMINAL:
-                    self.world.books.cancelled.add(run_id)
+                    self.world.books.cancelled.setdefault(run_id, self.world.books.standing(run_id).fence)

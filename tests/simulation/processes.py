@@ -55,11 +55,13 @@ class Process(Group):
 
     Attributes:
         skew: Its wall clock's distance from the world's, in milliseconds.
+        latest: The latest time that it has seen on its clock, which may be set back at any moment.
         groups: Its drives share commits, as on a worker that drives many runs.
     """
 
     world: Simulation = attrs.field(kw_only=True)
     skew: int = 0
+    latest: int = 0
     groups: bool = False
     stopping: str = ""
     drives: dict[str, SimulatedEffects] = attrs.field(factory=dict)
@@ -80,7 +82,9 @@ class Process(Group):
     # -- as clock and entropy of its drives ------------------------------------------------------------------------------
 
     def now(self) -> int:
-        return 1_800_000_000_000 + self.world.scheduler.time + self.skew
+        now = 1_800_000_000_000 + self.world.scheduler.time + self.skew
+        self.latest = max(self.latest, now)
+        return now
 
     def boot(self) -> int:
         return self.world.boot()
@@ -348,11 +352,13 @@ class SimulatedStore:
         await self._process.write("renewal", lambda: self._journal.renew(claim, lease_until), joins=True)
 
     async def expire(self, claim: Claim, path: str, number: int) -> bool:
-        (expires_at,) = self._process.world.disk.observer.execute(
+        gate = self._process.world.disk.observer.execute(
             "SELECT expires_at FROM gates WHERE run_id = ? AND path = ? AND number = ?", (claim.run_id, path, number)
         ).fetchone()
-        if self._process.now() < expires_at:
-            raise Violation("no timer fires early", f"{path} of {claim.run_id} expires at {expires_at}")
+        if gate is None:
+            raise Violation("what is closed was open", f"{path} of {claim.run_id} is not there yet")
+        if self._process.latest < gate[0]:
+            raise Violation("no timer fires early", f"{path} of {claim.run_id} expires at {gate[0]}")
         return await self._process.write("expiry", lambda: self._journal.expire(claim, path, number))
 
     def changed(self) -> bool:

@@ -306,7 +306,7 @@ def _leaf(rng: random.Random) -> Tree:
         case 0 | 1:
             return ["gate", rng.choice(("left", "right"))]
         case 2:
-            return ["try", ["expiring", rng.choice(("left", "right")), rng.choice((500, 5_000, 60_000))]]
+            return ["try", ["expiring", rng.choice(("left", "right")), rng.choice((0, 500, 5_000, 60_000))]]
         case 3:
             return ["approve", rng.choice(("left", "right"))]
         case 4 | 5 | 6:

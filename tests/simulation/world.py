@@ -36,6 +36,12 @@ from .scheduler import NEVER, Actor, Group, Scheduler
 
 #: Once faults have stopped, every run must have ended within so many turns.
 _PATIENCE = 6_000
+#: Where it matters most what happens next.
+_CRITICAL = frozenset(
+    f"{when} {what}"
+    for when in ("before", "after", "in")
+    for what in ("commit", "group commit", "claim", "effect", "renewal", "expiry", "start")
+)
 #: So many turns more are played after the last end: zombies wake up, and late answers come.
 _AFTERMATH = 60
 
@@ -82,9 +88,10 @@ class Simulation:
         self.rng = random.Random(seed)
         self.scheduler = Scheduler(self.rng)
         self.disk = disk()
-        self.disk.format()
+        self.disk.empty()
         self.books = Books(self.disk.observer)
         self.chaos = True
+        self.news = 0
         self.counts: Counter[str] = Counter()
         self.faults: list[Fault] = []
         self.options = Options(
@@ -100,8 +107,8 @@ class Simulation:
             call = program(tree)
             assert isinstance(call, Call)
             self.trees[f"run-{number}"], self.calls[f"run-{number}"] = tree, call
-        self._rate = self.rng.choice((0.0, 0.01, 0.03, 0.08))
-        self._moody = self.rng.choice((0.0, 0.02, 0.08))
+        self._rate = self.rng.choice((0.0, 0.01, 0.02, 0.05))
+        self._moody = self.rng.choice((0.0, 0.03, 0.1))
         self._drawn = 0
         self._workers: dict[str, Process] = {}
         self._wanted = self.rng.randint(1, 3)
@@ -265,7 +272,7 @@ class Simulation:
         process = actor.group
         if not isinstance(process, Process):
             return False
-        dice = self._dice(self._rate)
+        dice = self._dice(self._rate * (4 if actor.place in _CRITICAL else 1))
         if dice is None:
             return False
         match dice.randrange(20):
@@ -347,6 +354,7 @@ class Simulation:
 
     def poke(self) -> None:
         """Something has changed: whoever waits for that looks again."""
+        self.news += 1
         for actor in self.scheduler.actors:
             if actor.place in ("idle", "nothing to do"):
                 actor.until = min(actor.until, self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0))
