@@ -179,6 +179,7 @@ class Drive:
 
     async def _drive(self) -> Rest:
         await self._resume()
+        await self._happened()  # before anything starts: somebody may have cancelled it, or answered, meanwhile
         while True:
             self._open_fresh()
             if self._machine.outcome is not None:
@@ -434,6 +435,8 @@ class Drive:
         if waiting.gate is not None:
             expires = op.expires if isinstance(op, Suspend) else None
             home = self._history.recorded(path)
+            if self._record.batch.opened:  # it may be among them, and must be there to be closed
+                await self._record.commit()
             if expires is None or not await self._world.store.expire(self._claim, home, waiting.number):
                 self._look_outside = True
                 return False
