@@ -234,6 +234,8 @@ class _Work:
             else:
                 edges.append(edge)
         firsts = {item.branch: item.entry for item in reversed(items)}  # of each branch, where it begins
-        branches = sorted(firsts, key=lambda branch: int(branch) if branch.isdecimal() else -1)
+        branches = sorted(
+            dict.fromkeys(item.branch for item in items), key=lambda name: int(name) if name.isdecimal() else -1
+        )
         edges += [Edge(fork.id, firsts[branch]) for branch in branches]
         self.edges = [*edges, Edge(join.id, items[-1].then)]
