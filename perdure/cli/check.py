@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import shlex
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from perdure.cli import completion, given, printing
+from perdure.cli import completion, given, policies, printing
 from perdure.cli.common import Common, command
 from perdure.cli.comparing import unsure
 from perdure.cli.exits import Exit
@@ -19,7 +17,6 @@ from perdure.cli.printing import line
 
 if TYPE_CHECKING:
     from perdure.cli.foreseeing import Foreseen
-    from perdure.core.workflow import Block
     from perdure.interpreters.durable.adapters.places import Target
     from perdure.interpreters.plan.policy import Policy, Verdict
     from perdure.interpreters.plan.rules import Finding
@@ -58,17 +55,17 @@ def check(
     with printing.stdout_kept():
         place = places.target(target, Path.cwd())
         block = places.load(place)
-        policies = _policies(block)
+        held = policies.of(block)
         program = given.program(block, text, named)
         seen = survey(program, max_paths=max_paths)
         found = (*rules.findings(seen), *source.findings(block.fn))
-    verdict = policy.judge(policies, seen)
+    verdict = policy.judge(held, seen)
     flying = _flying(common, place, old) if runs or old is not None else None
     fields = {
         "target": target,
         "workflow": block.name,
         "findings": [{"rule": f.rule, "where": f.where, "said": f.said, "mend": f.mend} for f in found],
-        "policies": [each.name for each in policies],
+        "policies": [each.name for each in held],
         "violations": [{"policy": v.policy, "said": v.said, "path": list(v.path)} for v in verdict.violations],
         "unproved": list(verdict.unproved),
         "complete": not seen.unsure,
@@ -80,7 +77,7 @@ def check(
     bad = bool(stuck) or bool(found or verdict.violations) or (bool(verdict.unproved) and not allow_incomplete)
     verb = "check" if bad else "plan" if isinstance(program, AnyInput) else "run"
     next = given.command(verb, target, input, named, text) + (f" {again}" if bad and again else "")
-    shown = [*_text(found, verdict), *unsure(seen.unsure), _counts(found, policies, verdict)]
+    shown = [*_text(found, verdict), *unsure(seen.unsure), _counts(found, held, verdict)]
     if flying is not None:
         from perdure.cli.foreseeing import told
 
@@ -96,46 +93,19 @@ def _flying(common: Common, place: Target, old: str | None) -> list[Foreseen]:
     return runs_in_flight(common, place, places.target(old, Path.cwd()) if old is not None else None)
 
 
-def _policies(block: Block) -> tuple[Policy, ...]:
-    """Those of the nearest pyproject.toml, from the workflow's file up to the root of its repository.
-
-    Raises:
-        Unusable: It cannot be read; the message has its path.
-    """
-    from perdure.interpreters.durable.errors import Unusable
-    from perdure.interpreters.plan.policy import BadPolicy, read
-
-    file = Path(inspect.getsourcefile(block.fn) or "").resolve()
-    for folder in file.parents:
-        settings = folder / "pyproject.toml"
-        if settings.is_file():
-            try:
-                tables = tomllib.loads(settings.read_text(encoding="utf-8")).get("tool", {}).get("perdure", {})
-                return read(tables.get("policy", []))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError, BadPolicy) as error:
-                raise Unusable(f"{settings}: {error}") from error
-        if (folder / ".git").exists():
-            break
-    return ()
-
-
 def _text(found: tuple[Finding, ...], verdict: Verdict) -> list[str]:
-    lines: list[str] = []
-    for violation in verdict.violations:
-        lines.append(f"! {line(violation.policy)}: {line(violation.said)}")
-        lines.append(f"    by this path: {line(', '.join(violation.path), 400)}")
-    lines += [f"? {line(name)}: not proved, for not all was seen" for name in verdict.unproved]
+    lines = policies.broken(verdict)
     for each in found:
         lines.append(f"{each.rule}  {line(each.where)}: {line(each.said, 400)}")
         lines.append(f"    mend: {line(each.mend, 400)}")
     return lines
 
 
-def _counts(found: tuple[Finding, ...], policies: tuple[Policy, ...], verdict: Verdict) -> str:
+def _counts(found: tuple[Finding, ...], of: tuple[Policy, ...], verdict: Verdict) -> str:
     kinds = ", ".join(f"{rule} {count}" for rule, count in Counter(each.rule for each in found).items())
-    held = len(policies) - len(verdict.violations) - len(verdict.unproved)
+    held = len(of) - len(verdict.violations) - len(verdict.unproved)
     unproved = f", {len(verdict.unproved)} not proved" if verdict.unproved else ""
     return (
         f"{printing.count(len(found), 'finding')}{f' ({kinds})' if kinds else ''}; "
-        f"{held} of {printing.count(len(policies), 'policy', 'policies')} held{unproved}"
+        f"{held} of {printing.count(len(of), 'policy', 'policies')} held{unproved}"
     )

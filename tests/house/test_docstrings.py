@@ -11,10 +11,11 @@ import pytest
 
 import perdure
 import perdure.core
+import perdure.interpreters.plan
 import perdure.interpreters.simulate
 import perdure.testing
 
-ROOMS = (perdure.core, perdure.interpreters.simulate, perdure.testing)
+ROOMS = (perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate, perdure.testing)
 MODULES = [
     "perdure.api",
     *(f"{room.__name__}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules(room.__path__)),

@@ -29,7 +29,7 @@ def side_by_side(graph: Graph, plan: Plan, names: Names) -> Graph:
         plan: The plan. Of its `sized` collections there may be more items: what is done for one is done for each.
         names: How requests are called.
     """
-    work = _Work({node.id: node for node in graph.nodes}, list(graph.edges))
+    work = _Work({node.id: node for node in graph.nodes}, graph.edges)
     for node in graph.nodes:
         if node.role == "again":
             work.copies(node, plan.leaves)
@@ -40,7 +40,7 @@ def side_by_side(graph: Graph, plan: Plan, names: Names) -> Graph:
     scopes = {scope for node in graph.nodes for scope in _scopes(node.key)}
     for scope in sorted(scopes, key=lambda scope: (scope.count("/"), scope)):
         work.fork(scope)
-    return attrs.evolve(graph, nodes=tuple(work.nodes.values()), edges=tuple(work.edges))
+    return attrs.evolve(graph, nodes=tuple(work.nodes.values()), edges=work.edges)
 
 
 def _scopes(key: str) -> list[str]:
@@ -70,20 +70,28 @@ class _Item:
 @attrs.define(eq=False)
 class _Work:
     nodes: dict[str, Node]
-    edges: list[Edge]
+    edges: tuple[Edge, ...]
     joins: dict[str, str] = attrs.field(factory=dict[str, str])
+    after: dict[str, list[str]] = attrs.field(factory=dict[str, "list[str]"])
+
+    def __attrs_post_init__(self) -> None:
+        self._lead(self.edges)
+
+    def _lead(self, edges: Iterable[Edge]) -> None:
+        """From here on, these are the edges."""
+        self.edges, self.after = tuple(edges), {id: [] for id in self.nodes}
+        for edge in self.edges:
+            if not edge.back:
+                self.after[edge.source].append(edge.target)
 
     # -- looking ---------------------------------------------------------------------------------------------------
-
-    def _after(self, id: str) -> list[str]:
-        return [edge.target for edge in self.edges if edge.source == id and not edge.back]
 
     def _meet(self, id: str) -> str | None:
         """The first node to which all ways from this one lead."""
         depth: dict[str, int] = {}
         meet: dict[str, str | None] = {}
-        for each in followed_first([id], self._after):
-            after = self._after(each)
+        for each in followed_first([id], self.after.__getitem__):
+            after = self.after[each]
             found: str | None = after[0] if after else None
             for other in after[1:]:
                 there: str | None = other
@@ -100,7 +108,7 @@ class _Work:
 
     def _until(self, start: str, end: str) -> frozenset[str]:
         """All nodes from one on, up to another."""
-        return frozenset(followed_first([start], lambda at: [then for then in self._after(at) if then != end]))
+        return frozenset(followed_first([start], lambda at: [then for then in self.after[at] if then != end]))
 
     def _closed(self, nodes: Collection[str], entry: str) -> bool:
         """Whether these are come to at their entry only."""
@@ -125,10 +133,9 @@ class _Work:
         fork = self._fork(f"{name} ×{again.rounds}")  # noqa: RUF001
         self.nodes[again.id] = Node(again.id, "join", joined)
         self.joins[fork.id] = again.id
-        self.edges = [
-            attrs.evolve(edge, target=fork.id) if edge in outside else edge for edge in self.edges if edge is not back
-        ]
-        self.edges.append(Edge(fork.id, back.target))
+        kept = (edge for edge in self.edges if edge is not back)
+        led = (attrs.evolve(edge, target=fork.id) if edge in outside else edge for edge in kept)
+        self._lead([*led, Edge(fork.id, back.target)])
 
     # -- for each --------------------------------------------------------------------------------------------------
 
@@ -144,13 +151,12 @@ class _Work:
             return
         self.nodes[node.id] = attrs.evolve(node, role="fork", name=name)
         join = self._join(node.id, "")
-        self.edges = [
+        led = [
             attrs.evolve(edge, target=join.id) if edge.source in body and edge.target == none.target else edge
             for edge in self.edges
-            if edge is not none
+            if edge is not none and edge is not one
         ]
-        self.edges[self.edges.index(one)] = attrs.evolve(one, answers=())
-        self.edges.append(Edge(join.id, none.target))
+        self._lead([*led, attrs.evolve(one, answers=()), Edge(join.id, none.target)])
 
     def _fork(self, name: str) -> Node:
         id = f"+{len(self.nodes)}"
@@ -167,7 +173,7 @@ class _Work:
     def fork(self, scope: str) -> None:
         """Draw what is done in a scope side by side, wherever it begins."""
         done = set[str]()
-        for id in followed_first([next(iter(self.nodes))], self._after)[::-1]:
+        for id in followed_first([next(iter(self.nodes))], self.after.__getitem__)[::-1]:
             if id not in done and self.nodes[id].key and self._branch(id, scope):
                 items = self._items(id, scope)
                 done |= {each for item in items for each in item.nodes}
@@ -199,10 +205,10 @@ class _Work:
         if node.role == "again":
             heads = {edge.target for edge in self.edges if edge.source == entry and edge.back}
             branch = next((item.branch for item in before if item.nodes & heads), "")
-            inside, then = frozenset({entry}), self._after(entry)[0]
+            inside, then = frozenset({entry}), self.after[entry][0]
         else:
-            join = self.joins.get(entry)
-            then = self._after(join)[0] if join else self._meet(entry) or ""
+            join, after = self.joins.get(entry), self.after[entry]
+            then = self.after[join][0] if join else after[0] if len(after) == 1 else self._meet(entry) or ""
             inside = self._until(entry, then) if then else frozenset()
             branches = {
                 self._branch(each, scope) for each in inside if self.nodes[each].key or self.nodes[each].question
@@ -234,6 +240,8 @@ class _Work:
             else:
                 edges.append(edge)
         firsts = {item.branch: item.entry for item in reversed(items)}  # of each branch, where it begins
-        branches = sorted(firsts, key=lambda branch: int(branch) if branch.isdecimal() else -1)
+        branches = sorted(
+            dict.fromkeys(item.branch for item in items), key=lambda name: int(name) if name.isdecimal() else -1
+        )
         edges += [Edge(fork.id, firsts[branch]) for branch in branches]
-        self.edges = [*edges, Edge(join.id, items[-1].then)]
+        self._lead([*edges, Edge(join.id, items[-1].then)])

@@ -6,9 +6,8 @@ the next round. What runs side by side is between a `fork` and a `join`.
 
 from __future__ import annotations
 
-import builtins
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote
 
@@ -167,7 +166,7 @@ def graph_of(plan: Plan) -> Graph:
         >>> from perdure import approval, plan
         >>> made = graph_of(plan(approval("publish").map(lambda reply: type(reply).__name__)))
         >>> [(node.role, node.name) for node in made.nodes]
-        [('start', 'Map'), ('gate', 'publish'), ('success', "'Approved'"), ('success', "'Denied'")]
+        [('start', 'Then'), ('gate', 'publish'), ('success', "'Approved'"), ('success', "'Denied'")]
         >>> [(edge.source, edge.label, edge.target) for edge in made.edges]
         [('n0', '', 'n1'), ('n1', 'Approved', 'n2'), ('n1', 'Denied', 'n3')]
     """
@@ -198,17 +197,20 @@ class _Drawing:
     plan: Plan
     names: Names
     nodes: dict[object, Node] = attrs.field(factory=dict[object, Node])
-    edges: list[Edge] = attrs.field(factory=list[Edge])
+    edges: dict[tuple[str, str, bool], Edge] = attrs.field(factory=dict[tuple[str, str, bool], Edge])
     turns: dict[object, _Turn] = attrs.field(factory=dict[object, _Turn])
     todo: list[tuple[str, Piece, _Around]] = attrs.field(factory=list["tuple[str, Piece, _Around]"])
-    places: dict[int, int] = attrs.field(factory=dict[int, int])
+    places: Mapping[int, int] = attrs.field(init=False)
+    fixed: Collection[int] = attrs.field(init=False)
     levels: dict[int, frozenset[int]] = attrs.field(factory=dict[int, "frozenset[int]"])
 
-    def graph(self) -> Graph:
+    def __attrs_post_init__(self) -> None:
         self.places = {id(piece): place for place, piece in enumerate(in_order(self.plan.folded))}
+        self.fixed = shape_of(self.plan.folded).fixed
         for piece in ordered(self.plan.folded):
             self.levels[id(piece)] = self._levels(piece)
-        fixed = shape_of(self.plan.folded).fixed
+
+    def graph(self) -> Graph:
         start = self.nodes["start"] = Node("0", "start", printable(self.plan.title))
         self._edge(start.id, self.plan.folded, {})
         while self.todo:
@@ -223,8 +225,6 @@ class _Drawing:
                         self._missing(place, missing)
                 case Again(level=level):
                     turn = around[level]
-                    many = f"{'' if id(turn.rounds) in fixed else 'up to '}×{turn.rounds.times}"  # noqa: RUF001
-                    self._rename(place, many, turn.rounds.times)
                     self._edge(place, turn.rounds.body, {**turn.around, level: turn}, back=True)
                     self._edge(place, turn.rounds.then, turn.around)
                 case Rounds() | End():
@@ -240,7 +240,7 @@ class _Drawing:
             printable(self.plan.output),
             self.plan.hash,
             tuple(self.nodes.values()),
-            tuple(self.edges),
+            tuple(self.edges.values()),
             tuple(map(printable, notes)),
         )
 
@@ -259,55 +259,58 @@ class _Drawing:
         while isinstance(piece, Rounds):
             turn = self._turn(piece, around)
             around, piece = {**around, piece.level: turn}, piece.body
-        around = {level: turn for level, turn in around.items() if level in self.levels[id(piece)]}
-        identity = id(piece), *((level, id(turn)) for level, turn in sorted(around.items(), key=lambda each: each[0]))
+        around = self._needed(piece, around)
+        identity = _identity(piece, around)
         node = self.nodes.get(identity)
         if node is None:
-            node = self.nodes[identity] = self._node(str(len(self.nodes)), piece)
+            node = self.nodes[identity] = self._node(str(len(self.nodes)), piece, around)
             self.todo.append((node.id, piece, around))
-        answers = () if given is None else (given,)
-        for n, edge in enumerate(self.edges):
-            if (edge.source, edge.target, edge.back) == (source, node.id, back):
-                self.edges[n] = attrs.evolve(edge, answers=(*edge.answers, *answers))
-                return
-        self.edges.append(Edge(source, node.id, answers, back))
+        edge = self.edges.setdefault((source, node.id, back), Edge(source, node.id, (), back))
+        if given is not None:
+            self.edges[source, node.id, back] = attrs.evolve(edge, answers=(*edge.answers, given))
 
     def _turn(self, rounds: Rounds, around: _Around) -> _Turn:
-        around = {level: turn for level, turn in around.items() if level in self.levels[id(rounds)]}
-        identity = id(rounds), *((level, id(turn)) for level, turn in sorted(around.items(), key=lambda each: each[0]))
-        return self.turns.setdefault(identity, _Turn(rounds, around))
+        around = self._needed(rounds, around)
+        return self.turns.setdefault(_identity(rounds, around), _Turn(rounds, around))
 
-    def _node(self, id: str, piece: Piece) -> Node:
+    def _needed(self, piece: Piece, around: _Around) -> _Around:
+        return {level: turn for level, turn in around.items() if level in self.levels[id(piece)]}
+
+    def _node(self, name: str, piece: Piece, around: _Around) -> Node:
         match piece:
             case Task(leaf=leaf):
-                return _request(id, leaf, self.names, self.places[builtins.id(piece)])
+                return _request(name, leaf, self.names, self.places[id(piece)])
             case Choice(question=question):
-                return Node(id, "condition", self._said(question), question=question)
+                return Node(name, "condition", self._said(question), question=question)
             case End(how=how, what=what, not_undone=left):
                 found = _OUTCOME.fullmatch(what)
-                name = self._said(found[2] if found else what)
+                outcome = self._said(found[2] if found else what)
+                broken = () if how in _ENDS else (how,)
                 undone = (f"not undone: {printable(self.names.some(left))}",) if left else ()
-                return Node(id, _ENDS.get(how, "unknown"), name, said=(*((how,) if how not in _ENDS else ()), *undone))
-            case Again() | Rounds():
-                return Node(id, "again", "")
+                return Node(name, _ENDS.get(how, "unknown"), outcome, said=(*broken, *undone))
+            case Again(level=level):
+                rounds = around[level].rounds
+                many = f"{'' if id(rounds) in self.fixed else 'up to '}×{rounds.times}"  # noqa: RUF001
+                return Node(name, "again", many, rounds=rounds.times)
+            case Rounds():
+                raise AssertionError("rounds are no node: what is drawn is their body")
 
     def _said(self, text: str) -> str:
         return printable(self.names.within(_BRANCH.sub("", text)))
 
-    def _rename(self, id: str, name: str, rounds: int) -> None:
-        for identity, node in self.nodes.items():
-            if node.id == id:
-                self.nodes[identity] = attrs.evolve(node, name=name, rounds=rounds)
-                return
-
     def _missing(self, place: str, missing: int) -> None:
         node = self.nodes["missing", place] = Node(str(len(self.nodes)), "unknown", "not followed")
-        self.edges.append(Edge(place, node.id, (f"{missing} more",)))
+        self.edges[place, node.id, False] = Edge(place, node.id, (f"{missing} more",))
+
+
+def _identity(piece: Piece, around: _Around) -> object:
+    """The same for the same piece within the same rounds."""
+    return id(piece), *((level, id(turn)) for level, turn in sorted(around.items(), key=lambda each: each[0]))
 
 
 def _request(id: str, leaf: Leaf, names: Names, place: int) -> Node:
     scope, _, name = _BRANCH.sub("", leaf.key.removeprefix(names.prefix)).rpartition("/")
-    what = _PLAIN.get(leaf.role) or "|".join(leaf.agents) or leaf.role
+    who = _PLAIN.get(leaf.role) or f"{'|'.join(leaf.agents) or leaf.role} → {leaf.output}"
     notes = [
         dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else "",
         "price unknown" if leaf.role == "child" else "",
@@ -322,7 +325,7 @@ def _request(id: str, leaf: Leaf, names: Names, place: int) -> Node:
         _ROLES.get(leaf.role, "step"),
         printable(unquote(name)),
         printable(unquote(scope)),
-        tuple(map(printable, (what if leaf.role in _PLAIN else f"{what} → {leaf.output}", *((more,) if more else ())))),
+        tuple(map(printable, (who, more) if more else (who,))),
         place,
         leaf.key,
     )

@@ -193,7 +193,12 @@ def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...], fau
 
 def like(key: str, other: str) -> bool:
     """Whether a request has the key of one in the plan, but for another item or round."""
-    return re.fullmatch("/".join(map(_any_item, key.split("/"))), other) is not None
+    return _any_items(key).fullmatch(other) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _any_items(key: str) -> re.Pattern[str]:
+    return re.compile("/".join(map(_any_item, key.split("/"))))
 
 
 def _any_item(segment: str) -> str:

@@ -126,10 +126,12 @@ class _Walk:
     been: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
     taken: set[Edge] = attrs.field(factory=set[Edge], init=False)
     rests: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
+    nodes: dict[str, Node] = attrs.field(init=False)
     out: dict[str, list[Edge]] = attrs.field(init=False)
     records: dict[str, list[Made]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.nodes = {node.id: node for node in self.graph.nodes}
         self.out = {node.id: self.graph.out_of(node.id) for node in self.graph.nodes}
         self.records = {node.id: [] for node in self.graph.nodes}
         for each in self.made:
@@ -137,11 +139,11 @@ class _Walk:
                 self.records[id].append(each)
 
     def go(self) -> None:
-        nodes = {node.id: node for node in self.graph.nodes}
+        """Walk from the start to where the run rests, or has ended."""
         todo, joins = [self.graph.nodes[0].id], dict[str, None]()
         while todo:
             id = todo.pop()
-            node = nodes[id]
+            node = self.nodes[id]
             if node.role == "join" and node.name == "" and id not in joins:
                 joins[id] = None  # the others first: whoever is not done holds it up
             elif id not in self.been and not (node.role == "join" and self._held_up(id)):
@@ -165,17 +167,16 @@ class _Walk:
 
     def _join_of(self, fork: str) -> str:
         """The join that belongs to a fork."""
-        nodes = {node.id: node for node in self.graph.nodes}
         at, depth = fork, 0
         while True:
-            depth += {"fork": 1, "join": -1}.get(nodes[at].role, 0)
+            depth += {"fork": 1, "join": -1}.get(self.nodes[at].role, 0)
             if depth == 0:
                 return at
             at = next(edge.target for edge in self.out[at] if not edge.back)
 
     def _held_up(self, join: str) -> bool:
         """Whether something that leads to a join is not done."""
-        if next(node for node in self.graph.nodes if node.id == join).name:
+        if self.nodes[join].name:
             return False  # of a race, the first one counts
         before = followed_first([join], lambda at: [edge.source for edge in self.graph.into(at) if not edge.back])
         return any(id in self.rests or (id in self.been and self._open(id)) for id in before)
@@ -192,8 +193,13 @@ class _Walk:
         return found
 
     def mark(self, node: Node, ahead: bool) -> Mark:
-        records = self.records[node.id]
-        if node.id in self.been and records:
+        """How a node stands. What was asked for is shown, even where no way to it was found."""
+        records = [
+            each
+            for each in self.records[node.id]
+            if node.id in self.been or self.been.keys().isdisjoint(self.placed[each.key])
+        ]
+        if records:
             last = next((each for each in records if each.state not in _BEHIND), records[-1])
             return Mark(last.state, last.attempts or 1, len(records))
         if node.id in self.been and node.role in _ENDS:
@@ -202,6 +208,9 @@ class _Walk:
         if node.id in self.been:
             return Mark("passed")
         return Mark("ahead" if ahead else "skipped")
+
+    def _failed(self, id: str) -> bool:
+        return any(each.state == "failed" for each in self.records[id])
 
     def _open(self, id: str) -> bool:
         return any(each.state not in _BEHIND for each in self.records[id])
@@ -212,7 +221,8 @@ class _Walk:
         """The edges along which the run went on from a node."""
         edges = self.out[node.id]
         if node.key and not any(each.state == "done" for each in self.records[node.id]):
-            return []
+            # A failure leads on where the program goes on after it; where to, the plan may not know.
+            return [edge for edge in edges if any(self._first(edge))] if self._failed(node.id) else []
         if node.role == "again":
             last = max(len(self.records[id]) for id in self._body(node.id)) >= node.rounds
             return [edge for edge in edges if (edge.back or last) and self._went([edge])]
@@ -231,14 +241,13 @@ class _Walk:
 
     def _first(self, edge: Edge) -> list[bool]:
         """Of every request that may come first that way, whether it was made: in a next round, once more."""
-        nodes = {node.id: node for node in self.graph.nodes}
         seen, todo, made = set[Edge](), [edge], list[bool]()
         while todo:
             way = todo.pop()
             if way in seen:
                 continue
             seen.add(way)
-            if nodes[way.target].key:
+            if self.nodes[way.target].key:
                 made.append(len(self.records[way.target]) > (1 if way.back else 0))
             else:
                 todo += self.out[way.target]
@@ -251,13 +260,13 @@ class _Walk:
 
     def _answers(self, node: Node, possible: set[str]) -> set[str]:
         """The answers that the records give to a question: several, where it was asked in rounds or for items."""
-        keys = {each.id: each.key for each in self.graph.nodes}
         given = set[str]()
         for each in self.made:
             if each.state != "done":
                 continue
             # A question in rounds has the key of the first round, and one about items that of the first item.
-            names = {keys[id] for id in self.placed[each.key] if (node.id in self.rounds) or like(keys[id], each.key)}
+            keys = [self.nodes[id].key for id in self.placed[each.key]]
+            names = keys if node.id in self.rounds else [key for key in keys if like(key, each.key)]
             for name in {each.key, *names}:
                 given |= _among(_answer(node.question, name, each.outcome), possible)
         return given

@@ -12,7 +12,21 @@ import pytest
 from reference_workflows import REFERENCES
 from returns.result import Success
 
-from perdure import Approved, Denied, Do, Effect, approval, for_each, parallel, plan, race, step, suspend, workflow
+from perdure import (
+    Approved,
+    Denied,
+    Do,
+    Effect,
+    approval,
+    for_each,
+    parallel,
+    plan,
+    pure,
+    race,
+    step,
+    suspend,
+    workflow,
+)
 from perdure.core import codec
 from perdure.core.machine import Machine
 from perdure.interpreters.plan.drawing.outline import outline
@@ -224,6 +238,26 @@ def test_what_the_plan_does_not_know_is_shown_after_what_came_before_it() -> Non
     assert [(edge.stray, edge.taken, edge.label) for edge in graph.into(stray.id)] == [(True, True, "not in the plan")]
     assert graph.into(stray.id)[0].source == next(node.id for node in graph.nodes if node.name == "go")
     assert "not in the plan: gated/extra/lint  failed · attempt 3" in outline(plan(gated()), graph)
+
+
+def test_after_a_failure_that_the_program_lives_with_it_goes_on() -> None:
+    @workflow
+    def careful() -> Do[str]:
+        yield from ship("it").lash(lambda _: pure(""))
+        yield from suspend("then", str)
+        return "done"
+
+    made = [Made("careful/ship", "step", "failed", 1), Made("careful/then", "suspend", "waiting", 1)]
+
+    assert states(marked(graph_of(plan(careful())), "run-1", made, "")) == [
+        *(("ship", "failed"), ("then", "waiting"), ("'done'", "ahead"))
+    ]
+
+
+def test_what_was_asked_for_is_shown_even_where_no_way_to_it_was_found() -> None:
+    made = [Made("gated/ship", "step", "running", 2)]
+
+    assert states(marked(graph_of(plan(gated())), "run-1", made, ""), "step") == [("ship", "running")]
 
 
 def test_the_tree_has_a_sign_for_every_request() -> None:

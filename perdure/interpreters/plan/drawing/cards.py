@@ -43,11 +43,10 @@ class Card:
     @classmethod
     def of(cls, node: Node) -> Card:
         """Find the words of a node, and the room for them."""
-        bar = node.role in ("fork", "join")
         if node.role in _WORDLESS and (node.role == "start" or not node.name):
-            return cls(node, Box(*_WORDLESS[node.role], bar))
+            return cls(node, Box(*_WORDLESS[node.role], bar=node.role == "join"))
         name: Kind = "name" if node.role in _ABOVE else "plain"
-        longest = _LONGEST - 8 if node.role in _ENDS else _LONGEST
+        longest = _LONGEST - 2 if node.role in _ENDS else _LONGEST
         rows: list[tuple[Kind, str]] = []
         if node.scope:
             rows.append(("said", cut(node.scope, _LONGEST)))
@@ -57,7 +56,7 @@ class Card:
             rows.append(("state", state))
         above = _ABOVE.get(node.role, 4.0 if node.role in _SMALL else 7.0)
         wide = _words_wide(rows) + (_SIGN if _has_sign(node) else 0) + 2 * _ASIDE.get(node.role, 14.0)
-        return cls(node, Box(round(max(wide, 44.0), 1), len(rows) * _LINE + 2 * above, bar), tuple(rows))
+        return cls(node, Box(round(max(wide, 44.0), 1), len(rows) * _LINE + 2 * above), tuple(rows))
 
     def drawn(self, placed: Placed) -> str:
         """The box at its place."""

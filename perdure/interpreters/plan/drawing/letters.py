@@ -9,8 +9,8 @@ from typing import Final
 
 #: How wide a character of a fixed-width font is, by its size: none of the usual ones is wider.
 EM: Final = 0.605
-#: After these a line is broken.
-_BREAKS: Final = re.compile(r"(?:[\s,|/(_-]|\.(?!\d))+")
+#: After these a line is broken: rather after the first ones.
+_BREAKS: Final = (re.compile(r"\s+|[,|]\s*"), re.compile(r"[/(_-]+|\.(?!\d)"))
 
 
 def cells(text: str) -> int:
@@ -39,11 +39,20 @@ def wrapped(text: str, room: int, lines: int) -> list[str]:
     """The text in lines, broken where it is read easily; of a long one the beginning and the end."""
     rest, found = cut(text, room * lines - lines), list[str]()
     while cells(rest) > room and len(found) < lines - 1:
-        at = room
-        while cells(rest[:at]) > room:
-            at -= 1
-        breaks = [match.end() for match in _BREAKS.finditer(rest[:at])]
-        at = next((each for each in reversed(breaks) if each > room * 0.45), at)
+        at = _break(rest, room)
         found.append(rest[:at].rstrip())
         rest = rest[at:].lstrip()
     return [*found, cut(rest, room)]
+
+
+def _break(text: str, room: int) -> int:
+    """Where a text is broken whose first line has so much room: not so early that most of it stays empty."""
+    for kind in _BREAKS:
+        ends = [match.end() for match in kind.finditer(text, 0, room + 2)]
+        fit = [end for end in ends if room * 0.45 < end and cells(text[:end].rstrip()) <= room]
+        if fit:
+            return fit[-1]
+    at = room
+    while cells(text[:at]) > room:
+        at -= 1
+    return at
