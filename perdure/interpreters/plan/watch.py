@@ -8,6 +8,7 @@ step or an import does is not the workflow's.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import random
 import sys
@@ -114,6 +115,7 @@ class Watch:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int, str], Deed] = {}
         self._before: Callable[..., object] | None = None
+        self._collecting = False
 
     @property
     def deeds(self) -> tuple[Deed, ...]:
@@ -122,6 +124,10 @@ class Watch:
     def __enter__(self) -> Self:
         _audit_once()
         _watching.append(self)
+        # A collection comes at any moment, and what finalizers and the like do then is not the workflow's. Others have
+        # their callbacks between these two.
+        gc.callbacks.insert(0, self._collection_starts)
+        gc.callbacks.append(self._collection_stops)
         self._before = sys.getprofile()
         sys.setprofile(self._profiled)
         return self
@@ -130,7 +136,15 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         sys.setprofile(self._before)
+        gc.callbacks.remove(self._collection_starts)
+        gc.callbacks.remove(self._collection_stops)
         _watching.remove(self)
+
+    def _collection_starts(self, phase: str, _: dict[str, int]) -> None:
+        self._collecting = self._collecting or phase == "start"
+
+    def _collection_stops(self, phase: str, _: dict[str, int]) -> None:
+        self._collecting = self._collecting and phase != "stop"
 
     def _profiled(self, frame: FrameType, event: str, called: Any) -> None:  # Any: of any class of builtin
         if event == "c_call":
@@ -151,13 +165,21 @@ class Watch:
             self._note(frame, "io", event)
 
     def _note(self, frame: FrameType | None, kind: Kind, call: str) -> None:
+        if self._collecting:
+            return
         chain: list[FrameType] = []
         while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
             chain.append(frame)
             frame = frame.f_back
-        if frame is None or not chain or frame.f_globals.get("__name__") not in _CALLERS:
+        caller = None if frame is None else frame.f_globals.get("__name__")
+        if not chain or caller not in _CALLERS:
             return
-        if any(str(each.f_globals.get("__name__")).partition(".")[0] in _ASIDE for each in chain):
+        if caller == "perdure.core.operations" and _is_library(chain[-1].f_code.co_filename):
+            return  # it was asked by us, and not by what the workflow gave us
+        if any(
+            str(each.f_globals.get("__name__")).partition(".")[0] in _ASIDE or each.f_code.co_name == "__del__"
+            for each in chain
+        ):
             return
         # Where a library does it, it is told as the library's function that was called.
         at = next((n for n, each in enumerate(chain) if not _is_library(each.f_code.co_filename)), len(chain) - 1)

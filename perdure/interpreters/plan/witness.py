@@ -78,7 +78,12 @@ def witness(question: Question, seed: int) -> Iterator[Callable[[], Testimony]]:
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "perdure.interpreters.plan.witness"],
-        env={**os.environ, "PYTHONHASHSEED": str(seed), "TZ": "Pacific/Niue" if seed % 2 else "Pacific/Kiritimati"},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": str(seed),
+            "TZ": "Pacific/Niue" if seed % 2 else "Pacific/Kiritimati",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # what is found here is found there
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

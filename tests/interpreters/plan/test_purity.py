@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 import reference_workflows
 from mutations import PRELUDE, WORKFLOWS, call
 
+from perdure import Do, pure, workflow
 from perdure.core import codec
 from perdure.core.effect import Call
 from perdure.core.explore import explore
@@ -334,6 +337,35 @@ def test_a_workflow_that_ends_the_process_is_told_with_its_last_words(tmp_path: 
 
     with pytest.raises(Unusable, match=r"flows\.py:flow ended the process that explored it \(3\)"):
         findings(file)
+
+
+def test_what_a_garbage_collection_does_is_nobodys() -> None:
+    class Closed:
+        def __del__(self) -> None:
+            time.time()
+
+    @workflow
+    def flow() -> Do[int]:
+        Closed()  # goes at once
+        cycle: list[object] = [Closed()]
+        cycle.append(cycle)
+        del cycle
+        gc.collect()
+        yield from pure(1)
+        return 1
+
+    gc.callbacks.append(reads_the_clock)
+    try:
+        with Watch() as watch:
+            explore(flow())
+    finally:
+        gc.callbacks.remove(reads_the_clock)
+
+    assert watch.deeds == ()
+
+
+def reads_the_clock(*_: object) -> None:
+    time.time()
 
 
 def test_watching_leaves_the_profiler_as_it_was() -> None:
