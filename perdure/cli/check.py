@@ -47,7 +47,7 @@ def check(
     """
     from perdure.interpreters.durable.adapters import places
     from perdure.interpreters.durable.verdicts import GoesOn
-    from perdure.interpreters.plan import policy, rules, source
+    from perdure.interpreters.plan import policy, purity, rules, source
     from perdure.interpreters.plan.plan import AnyInput
     from perdure.interpreters.plan.survey import survey
 
@@ -57,8 +57,9 @@ def check(
         block = places.load(place)
         held = policies.of(block)
         program = given.program(block, text, named)
-        seen = survey(program, max_paths=max_paths)
-        found = (*rules.findings(seen), *source.findings(block.fn))
+        with purity.looking(place, block.fn, given.arguments(program), max_paths=max_paths) as hidden:
+            seen = survey(program, max_paths=max_paths)
+            found = (*rules.findings(seen), *source.findings(block.fn), *hidden())
     verdict = policy.judge(held, seen)
     flying = _flying(common, place, old) if runs or old is not None else None
     fields = {

@@ -102,6 +102,13 @@ def program(block: Block, input: str | None, named: Sequence[str]) -> Call[Any, 
     return anything if nothing_given else call(block, input, named)[0]
 
 
+def arguments(program: Call[Any, Any] | AnyInput) -> str | None:
+    """The arguments of a workflow as a JSON object; None for any input."""
+    if not isinstance(program, Call):
+        return None
+    return codec.dumps(parameters_of(program.block.fn).encode(program.args, program.kwargs), Any)
+
+
 def command(verb: str, target: str, input: str | None, named: Sequence[str], read: str | None = None) -> str:
     """The command that does something else with the same workflow and the same input.
 

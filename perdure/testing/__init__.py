@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
     from perdure.interpreters.simulate.trace import Record, Simulated
+    from perdure.testing.determinism import assert_deterministic
     from perdure.testing.fakes import FakeAgent, fake_agent
     from perdure.testing.histories import replay_all
     from perdure.testing.network import NetworkRefused
@@ -29,6 +30,7 @@ _HOMES = {
     "Unscripted": "perdure.interpreters.simulate.script",
     "Unused": "perdure.interpreters.simulate.script",
     "after": "perdure.interpreters.simulate.script",
+    "assert_deterministic": "perdure.testing.determinism",
     "auto": "perdure.interpreters.simulate.script",
     "each": "perdure.interpreters.simulate.script",
     "fake_agent": "perdure.testing.fakes",
@@ -49,6 +51,7 @@ __all__ = [
     "Unscripted",
     "Unused",
     "after",
+    "assert_deterministic",
     "auto",
     "each",
     "fake_agent",

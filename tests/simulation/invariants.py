@@ -106,7 +106,9 @@ class _Checked:
         for entry in self._entries:
             asked.update((request.key, request.op) for request in machine.fresh())
             if entry.kind == "note" and "cancel" in json.loads(entry.payload):
-                demand(machine.cancel(json.loads(entry.payload)["cancel"]), "only what goes on is cancelled", f"{entry}")
+                demand(
+                    machine.cancel(json.loads(entry.payload)["cancel"]), "only what goes on is cancelled", f"{entry}"
+                )
             if entry.kind not in ("end", "wake"):
                 continue
             demand(entry.path in machine.pending, "nothing is recorded that was not asked", f"{entry}")
@@ -245,5 +247,3 @@ class _Checked:
 
 
 _TRUE = "what is recorded is what happened"
-
-

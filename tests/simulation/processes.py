@@ -17,7 +17,6 @@ from perdure.core.effect import Call
 from perdure.core.faults import StepFault
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.database import Busy
-from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished
 from perdure.interpreters.durable.errors import Fenced, Owned, Unavailable
 from perdure.interpreters.durable.journal import Journal
@@ -242,7 +241,7 @@ class Process(Group):
             if isinstance(rest, Finished):
                 world.books.tell(run.run_id, rest.outcome)
         except (Owned, Fenced):
-            pass  # noqa: PIE790 -- nothing to do, and nothing to hide: another worker has it
+            pass
         except Unavailable:
             again_at = world.scheduler.time + 100
         finally:

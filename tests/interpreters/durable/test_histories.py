@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import attrs
 import pytest
@@ -21,7 +23,11 @@ from perdure.interpreters.durable.foresee import retrace
 from perdure.interpreters.durable.ports import Run
 from perdure.interpreters.durable.recorded import Recorded
 from perdure.interpreters.durable.verdicts import Cannot, EndsOtherwise, GoesOn, NeedsRename
+from perdure.testing import replay_all
 
+ROOT = Path(__file__).parents[3]
+#: Runs of examples/ship.py: approved, denied, waiting. Never written anew: a later version of the format adds its own.
+GOLDEN = sorted((ROOT / "tests" / "histories").glob("*.jsonl"))
 INPUT = '{"n":5}'
 ANSWERS: Mapping[str, str] = {
     "ok": '{"_type":"Approved"}',
@@ -204,3 +210,15 @@ def test_a_recorded_end_that_was_changed_is_corrupt(straight: Recorded) -> None:
 
     with pytest.raises(Corrupt, match="the recorded end of run run was changed"):
         retrace(changed, call(PRELUDE + WORKFLOWS["straight"]))
+
+
+# -- files of every release ------------------------------------------------------------------------------------------
+
+
+def test_the_histories_that_every_release_wrote_are_read_and_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    assert replay_all("tests/histories/*.jsonl") == 3
+    written = {json.loads(file.read_text().splitlines()[0])["history"]["version"] for file in GOLDEN}
+    assert written == set(range(1, histories.VERSION + 1))
