@@ -15,7 +15,10 @@ from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias, TypedDict, TypeVar
 from uuid import UUID
 
-from hypothesis import strategies as st
+try:
+    from hypothesis import strategies as st
+except ImportError:
+    raise ImportError("perdure.testing.strategies needs Hypothesis: pip install hypothesis") from None
 from returns.maybe import Nothing, Some
 from returns.result import Failure, Success
 from typing_extensions import TypeForm

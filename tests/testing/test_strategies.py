@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -77,6 +79,16 @@ def test_every_value_of_a_type_can_be_recorded(hint: Any, data: st.DataObject) -
 
     assert type(again) is type(value)
     assert to_json(again, hint) == to_json(value, hint)
+
+
+def test_without_hypothesis_it_is_told_what_to_install() -> None:
+    program = "import sys; sys.modules['hypothesis'] = None; import perdure.testing.strategies"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: perdure.testing.strategies needs Hypothesis: pip install hypothesis"
+    )
 
 
 def test_every_way_that_a_type_has_is_tried() -> None:

@@ -175,7 +175,7 @@ class _World:
         if one.draft is not None:
             one.draft.ended = self.now
         if one.child is not None:
-            for below in one.child.everything_open():
+            for below in one.child.open.values():
                 self._cut(below)
             one.child.close()
 
@@ -205,6 +205,8 @@ class _World:
     async def _answer(self, one: _Open) -> tuple[Answer | None, timedelta]:
         """What an attempt is answered, and after how long; None for an answer that is not known or never comes."""
         op = one.op
+        attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
+        making(attempt)
         cue = self._cast.find(op, one.path, one.failed, one.run.where)
         if cue is not None:
             return cue.answer, cue.delay
@@ -219,8 +221,6 @@ class _World:
                 await self.go_on(one.child)
                 return None, _AT_ONCE
             case _:
-                attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
-                making(attempt)
                 answer = await find(self._handlers, op)(Asked(op.given(), attempt))
                 _raise_what_is_for_the_test(answer)
                 return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)

@@ -217,6 +217,12 @@ def test_all_attempts_of_a_step_have_one_key_and_are_counted() -> None:
     assert len({one.idempotency_key for one in seen}) == 1
 
 
+def test_a_function_of_the_script_knows_its_attempt_as_the_real_one_does() -> None:
+    sim = simulate(plain(1), steps={"plain": lambda n: attempt().number + len(attempt().idempotency_key)})
+
+    assert sim.value() == 1 + 32
+
+
 def test_retry_around_an_effect_gives_up_after_its_deadline() -> None:
     policy = Retry(attempts=100, wait=HOUR, factor=1, within=DAY)
     sim = simulate(retry(fail(Refused("no")), policy))
