@@ -15,7 +15,10 @@ from pathlib import Path, PurePath
 from typing import Any, Final, TypeAlias, TypedDict, TypeVar
 from uuid import UUID
 
-from hypothesis import strategies as st
+try:
+    from hypothesis import strategies as st
+except ImportError:
+    raise ImportError("perdure.testing.strategies needs Hypothesis: pip install hypothesis") from None
 from returns.maybe import Nothing, Some
 from returns.result import Failure, Success
 from typing_extensions import TypeForm
@@ -80,9 +83,10 @@ def of(type: TypeForm[T]) -> st.SearchStrategy[T]:
         Defect: When it is drawn from: such values cannot be made up.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> from perdure.testing.strategies import of
-        >>> @given(of(dict[str, int] | None))
+        >>> @settings(deadline=None)
+        ... @given(of(dict[str, int] | None))
         ... def test_it(value):
         ...     assert value is None or all(isinstance(n, int) for n in value.values())
         >>> test_it()
@@ -175,14 +179,15 @@ def inputs_of(described: Callable[..., Effect[A, E]]) -> st.SearchStrategy[Effec
         Defect: It is neither.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> from perdure import Do, pure, workflow
         >>> from perdure.testing import simulate
         >>> from perdure.testing.strategies import inputs_of
         >>> @workflow
         ... def double(n: int) -> Do[int]:
         ...     return 2 * (yield from pure(n))
-        >>> @given(inputs_of(double))
+        >>> @settings(deadline=None)
+        ... @given(inputs_of(double))
         ... def test_doubles_are_even(effect):
         ...     assert simulate(effect).value() % 2 == 0
         >>> test_doubles_are_even()
@@ -249,7 +254,7 @@ def fault_plans(effect: Effect[Any, Any]) -> st.SearchStrategy[Faults]:
         effect: What is to be simulated. Its plan says what it may ask.
 
     Example:
-        >>> from hypothesis import given
+        >>> from hypothesis import given, settings
         >>> from returns.result import Success
         >>> from perdure import fallback, step
         >>> from perdure.testing import simulate
@@ -258,7 +263,8 @@ def fault_plans(effect: Effect[Any, Any]) -> st.SearchStrategy[Faults]:
         ... def risky() -> str:
         ...     return "done"
         >>> careful = fallback(risky().map(str.upper), risky().map(str.title))
-        >>> @given(fault_plans(careful))
+        >>> @settings(deadline=None)
+        ... @given(fault_plans(careful))
         ... def test_one_failure_is_survived(faults):
         ...     if len(faults["steps"]) < 2:
         ...         assert isinstance(simulate(careful, **faults).outcome, Success)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,6 +27,7 @@ from perdure.testing import fake_agent, simulate
 from perdure.testing.strategies import Faults, Script, fault_plans, inputs_of, of, outputs_of, scripts
 
 SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SEARCH = settings(SETTINGS, max_examples=1000, phases=[Phase.generate])
 
 
 class Colour(Enum):
@@ -79,9 +82,19 @@ def test_every_value_of_a_type_can_be_recorded(hint: Any, data: st.DataObject) -
     assert to_json(again, hint) == to_json(value, hint)
 
 
+def test_without_hypothesis_it_is_told_what_to_install() -> None:
+    program = "import sys; sys.modules['hypothesis'] = None; import perdure.testing.strategies"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: perdure.testing.strategies needs Hypothesis: pip install hypothesis"
+    )
+
+
 def test_every_way_that_a_type_has_is_tried() -> None:
     def found(hint: Any, holds: Callable[[Any], bool]) -> bool:
-        find(of(hint), holds)  # raises where there is none
+        find(of(hint), holds, settings=SEARCH)  # raises where there is none
         return True
 
     assert found(Tree, lambda tree: len(tree.below) > 1)
@@ -95,7 +108,7 @@ def test_what_cannot_be_made_up_is_told() -> None:
     class Opaque: ...
 
     with pytest.raises(Exception, match="has no JSON form"):
-        find(of(Opaque), lambda _: True)
+        find(of(Opaque), lambda _: True, settings=SEARCH)
 
 
 @step
@@ -156,7 +169,7 @@ def test_a_script_lets_gates_expire_and_steps_fail_and_answers_come_late(
     found = find(
         scripts(effect, faults=faults),
         lambda script: holds(simulate(effect, **script)),
-        settings=settings(SETTINGS, max_examples=1000, phases=[Phase.generate]),
+        settings=SEARCH,
     )
 
     assert set(found) == {"answers", "agents", "steps"}
@@ -193,4 +206,6 @@ def test_a_fault_plan_says_what_fails_and_nothing_else() -> None:
 def test_a_fault_plan_has_what_code_may_raise_and_what_it_declares(error: Fault) -> None:
     effect = counted(["a"])
 
-    assert find(fault_plans(effect), lambda faults: simulate(effect, **faults).outcome == Failure(error))
+    assert find(
+        fault_plans(effect), lambda faults: simulate(effect, **faults).outcome == Failure(error), settings=SEARCH
+    )

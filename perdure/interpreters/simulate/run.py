@@ -38,9 +38,16 @@ MOST_ATTEMPTS: Final = 100_000
 
 _RUN_ID: Final = "simulated"
 _AT_ONCE: Final = timedelta(0)
+_THE_END: Final = datetime.max.replace(tzinfo=UTC)
 
 
-async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datetime = START) -> Simulated[A, E]:
+async def run(
+    effect: Effect[A, E],
+    cast: Cast,
+    handlers: Handlers,
+    start: datetime = START,
+    cancel_after: timedelta | None = None,
+) -> Simulated[A, E]:
     """Drive an effect to its end, in virtual time.
 
     Args:
@@ -48,6 +55,7 @@ async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datet
         cast: Who answers.
         handlers: What leaves mean that the cast lets answer by themselves; steps run their functions.
         start: When it starts.
+        cancel_after: When somebody cancels it, if it has not ended by then.
 
     Raises:
         Defect: The program did what no program may, or gave what cannot be recorded.
@@ -61,7 +69,12 @@ async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datet
     try:
         await world.go_on(top)
         while machine.outcome is None:
-            await world.turn(top)
+            if cancel_after is not None and not world.anything_by(world.start + cancel_after):
+                world.now, cancel_after = world.start + cancel_after, None
+                machine.cancel("by the test")
+                await world.go_on(top)
+            else:
+                await world.turn(top)
         return Simulated(
             machine.result(),
             tuple(draft.record() for draft in world.drafts),
@@ -143,20 +156,22 @@ class _World:
         self._due: list[tuple[datetime, float, int, _Open, Answer | None]] = []
         self._planned = 0
 
+    def anything_by(self, moment: datetime) -> bool:
+        """Whether something is due until then."""
+        while self._due and not _awaited(self._due[0][3]):
+            heapq.heappop(self._due)
+        return bool(self._due) and self._due[0][0] <= moment
+
     async def turn(self, top: _Run) -> None:
         """Let happen what is due next."""
-        while self._due:
-            due, _, _, one, answer = heapq.heappop(self._due)
-            if one.run.open.get(one.path) is not one:
-                continue  # nobody waits for it any more
-            self.now = due
-            if answer is None:
-                await self._attempt(one)
-            else:
-                self._ended(one, answer)
-                await self.go_on(one.run)
-            return
-        raise ScriptError(_deadlock(list(top.everything_open())))
+        if not self.anything_by(_THE_END):
+            raise ScriptError(_deadlock(list(top.everything_open())))
+        self.now, _, _, one, answer = heapq.heappop(self._due)
+        if answer is None:
+            await self._attempt(one)
+        else:
+            self._ended(one, answer)
+            await self.go_on(one.run)
 
     async def go_on(self, run: _Run) -> None:
         """Close what nobody waits for any more, and begin what is asked now."""
@@ -175,7 +190,7 @@ class _World:
         if one.draft is not None:
             one.draft.ended = self.now
         if one.child is not None:
-            for below in one.child.everything_open():
+            for below in one.child.open.values():
                 self._cut(below)
             one.child.close()
 
@@ -205,6 +220,8 @@ class _World:
     async def _answer(self, one: _Open) -> tuple[Answer | None, timedelta]:
         """What an attempt is answered, and after how long; None for an answer that is not known or never comes."""
         op = one.op
+        attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
+        making(attempt)
         cue = self._cast.find(op, one.path, one.failed, one.run.where)
         if cue is not None:
             return cue.answer, cue.delay
@@ -219,8 +236,6 @@ class _World:
                 await self.go_on(one.child)
                 return None, _AT_ONCE
             case _:
-                attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
-                making(attempt)
                 answer = await find(self._handlers, op)(Asked(op.given(), attempt))
                 _raise_what_is_for_the_test(answer)
                 return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
@@ -257,6 +272,11 @@ def _raise_what_is_for_the_test(answer: Answer) -> None:
     error: object = answer.failure() if isinstance(answer, Failure) else None
     if isinstance(error, BaseException) and isinstance(error.__cause__, ScriptError):
         raise error.__cause__
+
+
+def _awaited(one: _Open) -> bool:
+    """Whether somebody still waits for it."""
+    return one.run.open.get(one.path) is one
 
 
 def _recordable(what: str, make: Any) -> Any:  # Any: a function, and the JSON or text that it makes
