@@ -38,6 +38,7 @@ from perdure.interpreters.durable.ports import (
     Gate,
     GateKind,
     Kind,
+    Left,
     Outside,
     SignalRow,
     Status,
@@ -48,8 +49,6 @@ from perdure.interpreters.durable.recording import Recording, Tell, begun, signa
 from perdure.interpreters.durable.replay import History, OnChange, Replayed, Unfinished, performed
 from perdure.interpreters.durable.times import at, millis, moment
 
-#: How often a driven run looks whether somebody answered, signalled or cancelled it, in milliseconds.
-POLL = 50
 #: Nobody left anything.
 _NOTHING: Final = Outside()
 #: No more of a traceback is kept, in characters.
@@ -66,6 +65,7 @@ class Options:
         lease: How long a run is this worker's without a sign of life. Renewed at a third of it.
         linger: Timers nearer than this are waited for in the process; for later ones the run parks.
         grace: How long running attempts may still end and be recorded once the worker is to stop.
+        poll: How often a driven run looks whether somebody answered, signalled or cancelled it.
         on_change: What happens to a recorded outcome whose input is now another.
         rename: Old names (or paths) to new ones.
     """
@@ -73,6 +73,7 @@ class Options:
     lease: timedelta = timedelta(seconds=30)
     linger: timedelta = timedelta(0)
     grace: timedelta = timedelta(seconds=5)
+    poll: timedelta = timedelta(milliseconds=50)
     on_change: OnChange = "keep"
     rename: Mapping[str, str] = {}
 
@@ -134,6 +135,11 @@ class Drive:
         self._heeded = history.cancelled_at is not None
         self._look_outside = False
         self._next_poll = 0
+
+    def asked(self, path: str) -> Op[Any, Any] | None:
+        """What is open under a path, if anything is."""
+        request = self._machine.pending.get(path)
+        return request.op if request is not None else None
 
     async def run(self, effects: Effects, tell: Tell) -> Rest:
         """Drive to the end, to rest, or until told to stop.
@@ -361,10 +367,13 @@ class Drive:
         if await self._happened():
             return
         for event in await self._effects.next(self._until()):
-            if isinstance(event, Stop):
-                self._stopping(event)
-            else:
-                self._ended(event)
+            match event:
+                case Stop():
+                    self._stopping(event)
+                case Left():
+                    self._look_outside = True
+                case Ended():
+                    self._ended(event)
 
     async def _happened(self) -> bool:
         """Let what others left and what is due happen, in the order of time; whether there was any of it."""
@@ -376,7 +385,7 @@ class Drive:
             if self._look_outside or self._world.store.changed():
                 self._look_outside = False
                 outside = await self._world.store.outside(self.run_id, self._awaits())
-            self._next_poll = self._world.clock.boot() + POLL
+            self._next_poll = self._world.clock.boot() + millis(self._options.poll)
         if outside is _NOTHING and not self._timers:
             return happened
         if outside.cancel is not None and not self._heeded:

@@ -1,0 +1,283 @@
+"""Whether a run that crashed is the run that did not.
+
+What holds of every run is checked of each by itself: begun before it acts, recorded once, never executed again once
+recorded, one key for all attempts, nothing left behind. The rest is a comparison: same inputs, same outcomes in the
+same order at the same moments, same gates, same messages, same end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+import attrs
+from returns.result import Failure
+
+from perdure.core.faults import Interrupted
+from perdure.interpreters.durable.chain import verify
+from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
+from perdure.interpreters.durable.ports import TERMINAL, Entry
+from perdure.interpreters.simulate.trial import Cut, Executed, Told
+
+DICE = "the workflow's body depends on something that is not recorded: a clock, dice, a global, a file, an argument"
+MEND_DICE = "ask for the time with now(), and draw or read everything else in a @step, whose outcome is recorded"
+ENGINE = "the interpreter or the store broke a promise of its own; the workflow did not"
+MEND_ENGINE = "report it with this message and the workflow; a change of the workflow only hides it"
+#: No more of an input or outcome is shown, in characters.
+_SHOWN = 160
+
+
+@attrs.frozen
+class Finding:
+    """What is wrong with a run.
+
+    Attributes:
+        step: The path that it is about; empty where it is the whole run.
+        wrong: What is seen, as a sentence.
+        cause: Why that is so.
+        mend: What to do.
+    """
+
+    step: str
+    wrong: str
+    cause: str
+    mend: str
+
+
+def _engine(step: str, wrong: str) -> Finding:
+    return Finding(step, wrong, ENGINE, MEND_ENGINE)
+
+
+def _dice(step: str, wrong: str) -> Finding:
+    return Finding(step, wrong, DICE, MEND_DICE)
+
+
+def judge(run: Told, reference: Told) -> Finding | None:
+    """The first thing that is wrong with a run, if anything is.
+
+    Args:
+        run: What came of it.
+        reference: What came of it without any crash, where every `once` step that the crashes cut off answered that
+            it was interrupted.
+    """
+    return next(_by_itself(run, reference), None) or next(_compared(run, reference), None)
+
+
+def sound(run: Told) -> Finding | None:
+    """The first thing that is wrong with a run without crashes, by itself."""
+    return next(_by_itself(run, run), None)
+
+
+def cut_off(run: Told, once: set[str]) -> frozenset[Cut]:
+    """The `once` steps of which a run was told that they were cut off.
+
+    Args:
+        once: The paths that must never be executed twice.
+    """
+    return frozenset(
+        Cut(entry.path, entry.payload, entry.at)
+        for entry in run.entries
+        if entry.kind == "end" and entry.path in once and _interrupted(entry.payload)
+    )
+
+
+def _interrupted(payload: str) -> bool:
+    failure = json.loads(payload).get("err")
+    return failure is not None and failure["type"] == Interrupted.__name__
+
+
+# -- what holds of every run -----------------------------------------------------------------------------------------
+
+
+def _by_itself(run: Told, reference: Told) -> Iterator[Finding]:
+    yield from _stopped(run, reference)
+    yield from _executions(run)
+    for text in run.intruded:
+        yield _engine("", f"a worker that had lost the run wrote all the same: {text}")
+    try:
+        verify(run.row.run_id if run.row else "", run.entries)
+    except Corrupt as corrupt:
+        yield _engine("", f"the journal is not sound: {corrupt}")
+    for path, times in Counter(entry.path for entry in _outcomes(run)).items():
+        if times > 1:
+            yield _engine(path, f"{path} has {times} recorded outcomes")
+    yield from _left_behind(run)
+
+
+def _stopped(run: Told, reference: Told) -> Iterator[Finding]:
+    """What kept a run from ending."""
+    match run.error:
+        case None:
+            return
+        case Drifted():
+            step = next((path for path in _paths(run) if f" {path} " in f" {run.error} "), "")
+            asked = _inputs(run.executed).get(step)
+            before = _inputs(reference.executed).get(step)
+            said = "" if asked == before else f"\n{_difference(before, asked)}"
+            yield _dice(step, f"the workflow asks something else than was recorded{said}\n{run.error}")
+        case Blocked():
+            yield Finding("", f"the run is blocked: {run.error}", "its code raises after a crash", "mend the code")
+        case error:
+            yield _engine("", f"the run did not end: {type(error).__name__}: {error}")
+
+
+def _executions(run: Told) -> Iterator[Finding]:
+    begun = {(entry.path, entry.attempt): entry.seq for entry in run.entries if entry.kind == "begin"}
+    ended = {entry.path: entry.seq for entry in _outcomes(run)}
+    keys: dict[str, str] = {}
+    made: set[tuple[str, int]] = set()
+    acted: Counter[str] = Counter()
+    for one in run.executed:
+        acted[one.path] += 1
+        if one.once and acted[one.path] > 1:
+            yield _engine(one.path, f"{one.path} must run at most once, and was executed {acted[one.path]} times")
+        if keys.setdefault(one.path, one.key) != one.key:
+            yield _engine(one.path, f"attempts of {one.path} had different idempotency keys")
+        if (one.path, one.number) in made:
+            yield _engine(one.path, f"two attempts of {one.path} had the number {one.number}")
+        made.add((one.path, one.number))
+        if begun.get((one.path, one.number), one.seq + 1) > one.seq:
+            yield _engine(one.path, f"attempt {one.number} of {one.path} acted before it was recorded that it begins")
+        if ended.get(one.path, one.seq + 1) <= one.seq:
+            yield _engine(one.path, f"{one.path} was executed again after its outcome was recorded")
+
+
+def _left_behind(run: Told) -> Iterator[Finding]:
+    if run.row is not None and run.row.status in TERMINAL and run.row.owner is not None:
+        yield _engine("", f"the run has ended, and worker {run.row.owner} still holds it")
+    wakes = {entry.seq: entry.path for entry in run.entries if entry.kind == "wake"}
+    for gate in run.gates:
+        if gate.status == "open":
+            yield _engine(gate.path, f"the run has ended, and gate {gate.path} is still open")
+        if gate.status == "decided" and gate.consumed is None:
+            yield _engine(gate.path, f"gate {gate.path} was answered, and the answer is not marked as consumed")
+        if gate.consumed is not None and wakes.get(gate.consumed) != gate.path:
+            yield _engine(gate.path, f"the answer of gate {gate.path} is marked as consumed by another entry")
+    taken = Counter((row.name, row.consumed) for row in run.signals if row.consumed is not None)
+    for (name, seq), times in taken.items():
+        if times > 1 or seq not in wakes:
+            yield _engine(name, f"{times} messages {name!r} are marked as consumed by entry {seq}")
+
+
+# -- what holds between two ------------------------------------------------------------------------------------------
+
+
+def _compared(run: Told, reference: Told) -> Iterator[Finding]:
+    yield from _asked(run, reference)
+    yield from _ended(run, reference)
+    mine, theirs = Counter(one.path for one in run.executed), Counter(one.path for one in reference.executed)
+    for path, times in mine.items():
+        if times > theirs[path] + run.died:
+            yield _engine(
+                path, f"{path} was executed {times} times, where {theirs[path]} and one more a crash are allowed"
+            )
+    yield from _recorded(run, reference)
+    if _gates(run) != _gates(reference):
+        (path, *_), *_ = sorted(_gates(run) ^ _gates(reference))
+        yield _engine(path, f"what became of the gates differs: {_gates(run)}, without a crash {_gates(reference)}")
+    if _messages(run) != _messages(reference):
+        yield _engine("", f"what became of the messages differs: {_messages(run)}, else {_messages(reference)}")
+    if _open(run) != _open(reference):
+        left = sorted(_open(run) ^ _open(reference))
+        yield _engine(left[0], f"left unfinished: {sorted(_open(run))}, without a crash {sorted(_open(reference))}")
+
+
+def _asked(run: Told, reference: Told) -> Iterator[Finding]:
+    """Whether the same was asked of the world."""
+    before = _inputs(reference.executed)
+    seen: dict[str, str] = dict(before)
+    for one in run.executed:
+        if one.path not in before:
+            yield _dice(one.path, f"{one.path} was executed, which without a crash is never asked for")
+        elif seen.setdefault(one.path, one.input) != one.input:
+            yield _dice(one.path, f"{one.path} is asked with another input\n{_difference(seen[one.path], one.input)}")
+
+
+def _ended(run: Told, reference: Told) -> Iterator[Finding]:
+    mine, theirs = _said(run), _said(reference)
+    if mine != theirs:
+        same = _contents(run) == _contents(reference)
+        step = "" if same else next(iter(_differing(run, reference)), "")
+        wrong = f"the run ends otherwise\n{_difference(theirs, mine)}"
+        yield _dice(step, wrong) if same else _engine(step, f"{wrong}\n{_first_difference(run, reference)}")
+
+
+def _recorded(run: Told, reference: Told) -> Iterator[Finding]:
+    if _contents(run) != _contents(reference):
+        step = next(iter(_differing(run, reference)), "")
+        yield _engine(step, f"something else was recorded\n{_first_difference(run, reference)}")
+
+
+# -- what is compared ------------------------------------------------------------------------------------------------
+
+
+def _outcomes(run: Told) -> list[Entry]:
+    return [entry for entry in run.entries if entry.kind in ("end", "wake")]
+
+
+def _contents(run: Told) -> list[tuple[int, str, str, str]]:
+    """What the program saw and waits for, in order, without the numbers of attempts.
+
+    At one moment the order is free: what happens then happens side by side.
+    """
+    return sorted((e.at, e.kind, e.path, e.payload) for e in run.entries if e.kind in ("end", "wake", "wait"))
+
+
+def _differing(run: Told, reference: Told) -> Iterator[str]:
+    mine, theirs = _contents(run), _contents(reference)
+    for tag, i, _, j, _ in SequenceMatcher(None, theirs, mine, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield (mine[j] if tag == "insert" else theirs[i])[2]
+
+
+def _first_difference(run: Told, reference: Told) -> str:
+    path = next(iter(_differing(run, reference)), "")
+    began = reference.row.created_at if reference.row else 0
+
+    def of(told: Told) -> str:
+        there = [(at - began, kind, payload) for at, kind, where, payload in _contents(told) if where == path]
+        return f"{path}: " + ("; ".join(f"{kind} {payload} after {at} ms" for at, kind, payload in there) or "nothing")
+
+    return _difference(of(reference), of(run))
+
+
+def _said(run: Told) -> str:
+    status, outcome = (run.row.status, run.row.outcome) if run.row is not None else ("", None)
+    shown = run.outcome.failure() if isinstance(run.outcome, Failure) else run.outcome
+    return f"{status} {outcome} {shown!r}"
+
+
+def _gates(run: Told) -> set[tuple[str, int, str, str]]:
+    return {(gate.path, gate.number, gate.status, gate.answer or "") for gate in run.gates}
+
+
+def _messages(run: Told) -> set[tuple[str, int, str]]:
+    paths = {entry.seq: entry.path for entry in run.entries}
+    return {(m.name, m.number, paths.get(m.consumed or 0, m.refused or "never consumed")) for m in run.signals}
+
+
+def _open(run: Told) -> set[str]:
+    ended = {entry.path for entry in _outcomes(run)}
+    return {entry.path for entry in run.entries if entry.kind in ("begin", "wait") and entry.path not in ended}
+
+
+def _paths(run: Told) -> list[str]:
+    return sorted({entry.path for entry in run.entries}, key=len, reverse=True)
+
+
+def _inputs(executed: Sequence[Executed]) -> dict[str, str]:
+    return {one.path: one.input for one in executed}
+
+
+def _difference(before: str | None, after: str | None) -> str:
+    """Two texts, from shortly before where they part."""
+    one, two = before or "nothing", after or "nothing"
+    parted = next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    start = max(0, parted - 40) if max(len(one), len(two)) > _SHOWN else 0
+    return f"  without a crash  {_cut(one, start)}\n  with it          {_cut(two, start)}"
+
+
+def _cut(text: str, start: int) -> str:
+    return ("…" if start else "") + text[start : start + _SHOWN] + ("…" if len(text) > start + _SHOWN else "")
