@@ -290,6 +290,11 @@ class Suspend(Op[A_co, E_co]):
     def errors(self) -> tuple[Any, ...]:
         return () if self.expires is None else (Expired,)
 
+    @property
+    def approvable(self) -> bool:
+        """Whether approve and deny answer it."""
+        return self.output is bool or set(members(self.output)) == {Approved, Denied}
+
     def describe(self) -> Any:
         return (self.prompt, self.show, self.expires)
 

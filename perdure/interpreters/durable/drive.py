@@ -24,10 +24,9 @@ from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
 from perdure.core.identity import idempotency_key
-from perdure.core.leaves import Approved, Denied, Now, Signal, Sleep, Suspend
+from perdure.core.leaves import Now, Signal, Sleep, Suspend
 from perdure.core.machine import Request
 from perdure.core.schema import json_schema
-from perdure.core.workflow import members
 from perdure.interpreters.durable.ending import Finished, Parked, Rest, Stopped, dump_end
 from perdure.interpreters.durable.errors import Blocked, DiskFull, Unavailable
 from perdure.interpreters.durable.ports import (
@@ -617,7 +616,7 @@ def gate_kind(op: Suspend[Any, Any] | Signal[Any]) -> GateKind:
     """How a gate is answered: by approve and deny, by a value, or by a signal."""
     if isinstance(op, Signal):
         return "signal"
-    return "approval" if op.output is bool or set(members(op.output)) == {Approved, Denied} else "answer"
+    return "approval" if op.approvable else "answer"
 
 
 def _left_at(left: Gate | SignalRow) -> int:

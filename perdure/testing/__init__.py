@@ -1,0 +1,56 @@
+"""For users' tests: runs in virtual time by a script, and the pytest plugin (`perdure.testing.plugin`).
+
+Everything loads on first use: pytest imports this package in every session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
+    from perdure.interpreters.simulate.trace import Record, Simulated
+    from perdure.testing.simulating import simulate
+
+#: What loads on first use, and from where.
+_LATER = {
+    "Answers": "perdure.interpreters.simulate.script",
+    "Record": "perdure.interpreters.simulate.trace",
+    "ScriptError": "perdure.interpreters.simulate.script",
+    "Simulated": "perdure.interpreters.simulate.trace",
+    "Unscripted": "perdure.interpreters.simulate.script",
+    "Unused": "perdure.interpreters.simulate.script",
+    "after": "perdure.interpreters.simulate.script",
+    "auto": "perdure.interpreters.simulate.script",
+    "each": "perdure.interpreters.simulate.script",
+    "never": "perdure.interpreters.simulate.script",
+    "simulate": "perdure.testing.simulating",
+}
+
+__all__ = [
+    "Answers",
+    "Record",
+    "ScriptError",
+    "Simulated",
+    "Unscripted",
+    "Unused",
+    "after",
+    "auto",
+    "each",
+    "never",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:  # PEP 562; the types are in the block above
+    if name not in _LATER:
+        raise AttributeError(f"module 'perdure.testing' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,86 @@
+"""`simulate`: a run in virtual time, from blocking code."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from perdure.agents import scripted
+from perdure.core.asked import Handlers
+from perdure.core.effect import Effect
+from perdure.core.leaves import Ask
+from perdure.interpreters.simulate.run import START, run
+from perdure.interpreters.simulate.script import NOTHING, Answers, Cast
+from perdure.interpreters.simulate.trace import Simulated
+
+A = TypeVar("A")
+E = TypeVar("E")
+T = TypeVar("T")
+
+
+def simulate(
+    effect: Effect[A, E],
+    *,
+    answers: Answers | Literal["approve"] = NOTHING,
+    agents: Answers | Literal["auto"] = NOTHING,
+    steps: Answers = NOTHING,
+    seed: int = 0,
+    start: datetime = START,
+    handlers: Handlers | None = None,
+) -> Simulated[A, E]:
+    """Run an effect in virtual time, by a script: three days and a retry storm take a millisecond.
+
+    Steps run their functions, `Scripted` agents answer by themselves; other agents, gates, signals and `once` steps
+    must be scripted. Everything passes through the codec, as on a database.
+
+    Args:
+        effect: Any effect.
+        answers: For gates, signals and child runs, by path, name or pattern; `"approve"` approves every gate.
+        agents: For asks; `"auto"` answers each by any value of its type.
+        steps: In place of the functions of steps.
+        seed: Decides what is left open: the order of what is due at one moment, and what `auto` is.
+        start: When it starts, in virtual time.
+        handlers: What operations of your own mean, by class.
+
+    Returns:
+        How it ended and what it did; a failure is never raised.
+
+    Raises:
+        ScriptError: The script does not fit, or says nothing where it must. The message has the line to add.
+        Defect: The program did what no program may, or gave what cannot be recorded.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from perdure import approval, sleep
+        >>> from perdure.testing import simulate
+        >>> patient = sleep(timedelta(days=3)).bind(lambda _: approval("publish"))
+        >>> sim = simulate(patient, answers={"publish": "approve"})
+        >>> sim.elapsed.days, sim.value()
+        (3, Approved(by='', note='', at=None))
+    """
+    cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
+    return _finished(run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start))
+
+
+def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """Run something to its end; where a loop runs already, in a thread of its own, because loops do not nest."""
+    import asyncio
+
+    if not _in_a_loop():
+        return asyncio.run(work)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()
+
+
+def _in_a_loop() -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
