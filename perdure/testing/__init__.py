@@ -8,19 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perdure.interpreters.simulate.crash import CrashSafe, CrashUnsafe
     from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
     from perdure.interpreters.simulate.trace import Record, Simulated
+    from perdure.testing.crashing import assert_crash_safe
     from perdure.testing.simulating import simulate
 
 #: What loads on first use, and from where.
 _LATER = {
     "Answers": "perdure.interpreters.simulate.script",
+    "CrashSafe": "perdure.interpreters.simulate.crash",
+    "CrashUnsafe": "perdure.interpreters.simulate.crash",
     "Record": "perdure.interpreters.simulate.trace",
     "ScriptError": "perdure.interpreters.simulate.script",
     "Simulated": "perdure.interpreters.simulate.trace",
     "Unscripted": "perdure.interpreters.simulate.script",
     "Unused": "perdure.interpreters.simulate.script",
     "after": "perdure.interpreters.simulate.script",
+    "assert_crash_safe": "perdure.testing.crashing",
     "auto": "perdure.interpreters.simulate.script",
     "each": "perdure.interpreters.simulate.script",
     "never": "perdure.interpreters.simulate.script",
@@ -29,12 +34,15 @@ _LATER = {
 
 __all__ = [
     "Answers",
+    "CrashSafe",
+    "CrashUnsafe",
     "Record",
     "ScriptError",
     "Simulated",
     "Unscripted",
     "Unused",
     "after",
+    "assert_crash_safe",
     "auto",
     "each",
     "never",

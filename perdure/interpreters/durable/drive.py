@@ -269,13 +269,11 @@ class Drive:
         prompt, expires = (op.prompt, op.expires) if isinstance(op, Suspend) else ("", None)
         schema, home = codec.canonical(json_schema(op.output)), self._history.recorded(path)
         subject = codec.digest(codec.canonical([self.run_id, home, prompt, show, schema]))
-        if known is not None and gate is not None and gate.subject == subject:
-            if gate.status == "expired" and expires is not None:
-                self._reply(op, path, gate.number, "wake", Failure(Expired(op.name, expires)))
-                return
-            if gate.status in ("open", "decided"):
-                self._await(path, Waiting(op, gate.number, kind, gate.expires_at))
-                return
+        # One that was expired just before a crash expires once more, in the order of time.
+        goes_on = ("open", "decided") if expires is None else ("open", "decided", "expired")
+        if known is not None and gate is not None and gate.subject == subject and gate.status in goes_on:
+            self._await(path, Waiting(op, gate.number, kind, gate.expires_at))
+            return
         now, past = self._world.clock.now(), self._history.attempts.get(path, 0)
         number = max(known.attempts if known else 0, gate.number if gate else 0, past) + 1
         due = at(moment(now) + expires) if expires is not None else None

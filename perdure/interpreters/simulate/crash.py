@@ -1,7 +1,6 @@
 """Crash safety by exhaustion: a run is let die at every point, and must end as if it had not.
 
 Every single crash is tried, then every two and every three where that is wanted; what is too much is drawn by a seed.
-A run whose `once` step was cut off is held against the run, without crashes, in which that step answered so.
 """
 
 from __future__ import annotations
@@ -9,14 +8,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import attrs
 
 from perdure.core.effect import Call
 from perdure.interpreters.simulate.memory_store import MemoryStore, SharedStore
-from perdure.interpreters.simulate.trial import Cut, Replies, Told, Trial
-from perdure.interpreters.simulate.verdict import Finding, cut_off, judge, sound
+from perdure.interpreters.simulate.trial import Replies, Told, Trial
+from perdure.interpreters.simulate.verdict import Finding, judge, sound
 
 #: The labels of the points at which processes die, in their order.
 Crashes: TypeAlias = tuple[str, ...]
@@ -51,8 +51,8 @@ class Tried:
     of: int
 
     def __str__(self) -> str:
-        what = {1: "single crashes", 2: "pairs", 3: "triples"}.get(self.crashes, f"runs of {self.crashes} crashes")
-        return f"{self.runs:,} of {self.of:,} {what}"
+        what = {1: "crashes", 2: "pairs of crashes", 3: "triples"}.get(self.crashes, f"rows of {self.crashes} crashes")
+        return f"{self.runs:,} {what}" + (f" (drawn from {self.of:,})" if self.runs < self.of else "")
 
 
 @attrs.frozen
@@ -66,7 +66,7 @@ class CrashSafe:
     tried: tuple[Tried, ...]
 
     def __str__(self) -> str:
-        return "crash safe: " + ", ".join(map(str, self.tried))
+        return "safe against " + " and ".join(map(str, self.tried))
 
 
 @attrs.frozen
@@ -95,8 +95,8 @@ class Matrix:
 
     def __init__(self, call: Call[Any, Any], replies: Replies, databases: Databases = in_memory) -> None:
         self._call, self._replies, self._databases = call, replies, databases
-        self._references: dict[frozenset[Cut], Told] = {}
         self._once: set[str] = set()
+        self._reference: Told | None = None
 
     def proved(self, *, depth: int = 1, seed: int = 0, budget: int = 2000) -> CrashSafe:
         """Try every way to crash up to `depth` times, or at each depth `budget` of them, drawn by the seed.
@@ -104,10 +104,10 @@ class Matrix:
         Raises:
             CrashUnsafe: One of them changes what the run does; those of more crashes are not tried.
         """
-        reference = self._reference(frozenset())
+        reference = self.reference
         finding = sound(reference)
         if finding is not None:
-            raise CrashUnsafe(_report([Failed((), reference, finding)], 0, "without any crash"), ())
+            raise CrashUnsafe(_report([Failed((), reference, finding)], Tried(0, 1, 1)), ())
         dice, tried = random.Random(seed), list[Tried]()
         before: list[tuple[Crashes, Told]] = [((), reference)]
         for crashes in range(1, depth + 1):
@@ -121,7 +121,7 @@ class Matrix:
                     failed.append(Failed(way, told, finding))
             tried.append(Tried(crashes, len(chosen), len(ways)))
             if failed:
-                raise CrashUnsafe(_report(failed, len(chosen), str(tried[-1])), failed[0].crashes)
+                raise CrashUnsafe(_report(failed, tried[-1]), failed[0].crashes)
         return CrashSafe(tuple(tried))
 
     def only(self, crashes: Crashes) -> CrashSafe:
@@ -134,35 +134,38 @@ class Matrix:
         for n in range(len(crashes)):  # what fewer crashes show is known first, as in the whole matrix
             told, finding = self.judged(crashes[: n + 1])
             if told.died <= n:
-                known = ", ".join(point.label for point in told.points[told.since :])
-                raise LookupError(f"the run does not come by {crashes[n]!r}; from there on it comes by {known}")
+                known = [point.label for point in told.points[told.since :]]
+                raise LookupError(
+                    f"the run does not come by {crashes[n]!r}: there, it comes by {len(known)} points, {known[0]} to "
+                    f"{known[-1]}, such as {', '.join(get_close_matches(crashes[n], known)) or known[len(known) // 2]}"
+                )
             if finding is not None:
                 failed = Failed(crashes[: n + 1], told, finding)
-                raise CrashUnsafe(_report([failed], 1, "the one that was asked for"), failed.crashes)
+                raise CrashUnsafe(_report([failed], Tried(n + 1, 1, 1)), failed.crashes)
         return CrashSafe((Tried(len(crashes), 1, 1),))
 
     def judged(self, crashes: Crashes) -> tuple[Told, Finding | None]:
         """What comes of a run that crashes so, and what is wrong with it, if anything is."""
-        self._reference(frozenset())  # first: it decides what the world answers
+        reference = self.reference  # first: it decides what the world answers
         told = self._told(crashes)
-        return told, judge(told, self._reference(cut_off(told, self._once)))
+        return told, judge(told, reference, frozenset(self._once))
 
-    def _reference(self, cuts: frozenset[Cut]) -> Told:
-        if cuts not in self._references:
-            self._references[cuts] = self._told((), cuts)
-        return self._references[cuts]
+    @property
+    def reference(self) -> Told:
+        """What comes of the run without any crash."""
+        if self._reference is None:
+            self._reference = self._told(())
+        return self._reference
 
-    def _told(self, crashes: Crashes, cuts: frozenset[Cut] = frozenset()) -> Told:
-        told = Trial(self._call, self._replies, self._databases(), crashes, {cut.path: cut for cut in cuts}).told()
+    def _told(self, crashes: Crashes) -> Told:
+        told = Trial(self._call, self._replies, self._databases(), crashes).told()
         self._once.update(one.path for one in told.executed if one.once)
         return told
 
 
-def _report(failed: Sequence[Failed], runs: int, of: str) -> str:
+def _report(failed: Sequence[Failed], tried: Tried) -> str:
     first = failed[0]
-    lines = [f"crash-unsafe: {len(failed)} of {runs} crashed runs differ" if runs else "unsafe without any crash"]
-    if runs:
-        lines[0] += f" ({of} tried)"
+    lines = [f"crash-unsafe: {len(failed)} of {tried} change the run" if tried.crashes else "unsafe without any crash"]
     lines += [f"  crash  {place}" for place in _places(first)]
     lines += [f"  step   {first.finding.step}"] if first.finding.step else []
     lines += [

@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
 import attrs
 from returns.result import Success
 
-from perdure.core import codec, outcomes
+from perdure.core import codec
 from perdure.core.asked import Answer, Asked, too_late
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.leaves import parameters_of
@@ -54,15 +54,6 @@ class Reply(Protocol):
     def answer(self) -> Answer | None: ...
     @property
     def delay(self) -> timedelta: ...
-
-
-@attrs.frozen
-class Cut:
-    """A `once` step that was cut off: what its workflow was told, and when (milliseconds since 1970)."""
-
-    path: str
-    payload: str
-    at: int
 
 
 @attrs.frozen
@@ -124,6 +115,7 @@ class Told:
     """All that is left of a run, and all that it did.
 
     Attributes:
+        call: What ran.
         outcome: How it ended; None where `error` kept it from ending.
         row: Its row, if it was recorded at all.
         points: The places where it could have died.
@@ -132,6 +124,7 @@ class Told:
         intruded: What a worker that had lost the run could write.
     """
 
+    call: Call[Any, Any]
     outcome: Outcome[Any, Any] | None
     error: Exception | None
     row: Run | None
@@ -157,6 +150,12 @@ def stored(call: Call[Any, Any]) -> str:
         raise Unusable(f"the arguments of {call!r} cannot be stored: {error}") from error
 
 
+def restored(call: Call[Any, Any], input: str) -> Call[Any, Any]:
+    """The same call with the arguments that a run keeps: what a body did to its own is forgotten."""
+    args, kwargs = parameters_of(call.block.fn).decode(json.loads(input))
+    return attrs.evolve(call, args=args, kwargs=kwargs)
+
+
 class Trial:
     """One run, from its start to its end.
 
@@ -165,7 +164,6 @@ class Trial:
         replies: What the world answers.
         reopened: Opens the database, as each process does for itself.
         crashes: Labels of points, in the order in which processes die at them.
-        cuts: What is answered in place of the world, by path.
         run_id: The run's id.
     """
 
@@ -175,11 +173,10 @@ class Trial:
         replies: Replies,
         reopened: Callable[[], SharedStore],
         crashes: Sequence[str] = (),
-        cuts: Mapping[str, Cut] | None = None,
         run_id: str = "run",
     ) -> None:
         self._call, self._input, self._run_id = call, stored(call), run_id
-        self._replies, self._reopened, self._cuts = replies, reopened, cuts or {}
+        self._replies, self._reopened = replies, reopened
         self.clock = VirtualClock()
         self._agenda = Agenda(self.clock)
         self._points = Points(crashes)
@@ -203,6 +200,7 @@ class Trial:
             error = stopped
         inner = self._store.inner
         return Told(
+            call=self._call,
             outcome=outcome,
             error=error,
             row=at_once(inner.find(self._run_id)),
@@ -235,8 +233,7 @@ class Trial:
         self._processes += 1
         me = OneAlive(f"worker-{self._processes}")
         world = World(self._store, self.clock, me, NoEntropy())
-        args, kwargs = parameters_of(self._call.block.fn).decode(json.loads(self._input))
-        call = attrs.evolve(self._call, args=args, kwargs=kwargs)  # afresh, as from the database
+        call = restored(self._call, self._input)
         mine = self._row(me.me)
         if await self._store.find(self._run_id) is None and await self._store.start(mine) == mine:
             drive = begin(world, mine, call, OPTIONS, await self._store.database_id())
@@ -289,11 +286,7 @@ class Trial:
         attempt, op, now = asked.attempt, asked.op, self.clock.boot()
         self._points.before_effect(attempt)
         input = codec.canonical(op.encode())
-        cut = self._cuts.get(attempt.path)
-        if cut is not None:
-            answer: tuple[Answer, float] = outcomes.load(cut.payload, op.output, op.errors), self._boot(cut.at)
-        else:
-            answer = self._replies.attempt(asked, self._failed(op, attempt.path), input, now)
+        answer = self._replies.attempt(asked, self._failed(op, attempt.path), input, now)
         self._executed.append(
             Executed(attempt.path, attempt.number, attempt.idempotency_key, input, op.repeat == "once", self._store.seq)
         )

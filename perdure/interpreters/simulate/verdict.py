@@ -15,11 +15,14 @@ from difflib import SequenceMatcher
 import attrs
 from returns.result import Failure
 
-from perdure.core.faults import Interrupted
+from perdure.core.faults import Defect, Interrupted
+from perdure.core.machine import Machine
 from perdure.interpreters.durable.chain import verify
+from perdure.interpreters.durable.ending import dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
 from perdure.interpreters.durable.ports import TERMINAL, Entry
-from perdure.interpreters.simulate.trial import Cut, Executed, Told
+from perdure.interpreters.durable.replay import History, replay
+from perdure.interpreters.simulate.trial import Executed, Told, restored
 
 DICE = "the workflow's body depends on something that is not recorded: a clock, dice, a global, a file, an argument"
 MEND_DICE = "ask for the time with now(), and draw or read everything else in a @step, whose outcome is recorded"
@@ -54,37 +57,29 @@ def _dice(step: str, wrong: str) -> Finding:
     return Finding(step, wrong, DICE, MEND_DICE)
 
 
-def judge(run: Told, reference: Told) -> Finding | None:
+def judge(run: Told, reference: Told, once: frozenset[str]) -> Finding | None:
     """The first thing that is wrong with a run, if anything is.
+
+    A `once` step that was cut off has another outcome than in the reference. Up to there, such a run must be the
+    reference; from there on, it must be what its own record says.
 
     Args:
         run: What came of it.
-        reference: What came of it without any crash, where every `once` step that the crashes cut off answered that
-            it was interrupted.
+        reference: What came of it without any crash.
+        once: The paths of steps that must never be executed twice.
     """
-    return next(_by_itself(run, reference), None) or next(_compared(run, reference), None)
+    cut = next((entry for entry in _outcomes(run) if entry.path in once and _interrupted(entry)), None)
+    other = _compared(run, reference) if cut is None else _alike_until(cut, run, reference)
+    return next(_by_itself(run, reference), None) or next(other, None) or next(_walked_again(run), None)
 
 
 def sound(run: Told) -> Finding | None:
-    """The first thing that is wrong with a run without crashes, by itself."""
+    """The first thing that is wrong with a run by itself, if anything is."""
     return next(_by_itself(run, run), None)
 
 
-def cut_off(run: Told, once: set[str]) -> frozenset[Cut]:
-    """The `once` steps of which a run was told that they were cut off.
-
-    Args:
-        once: The paths that must never be executed twice.
-    """
-    return frozenset(
-        Cut(entry.path, entry.payload, entry.at)
-        for entry in run.entries
-        if entry.kind == "end" and entry.path in once and _interrupted(entry.payload)
-    )
-
-
-def _interrupted(payload: str) -> bool:
-    failure = json.loads(payload).get("err")
+def _interrupted(entry: Entry) -> bool:
+    failure = json.loads(entry.payload).get("err")
     return failure is not None and failure["type"] == Interrupted.__name__
 
 
@@ -116,11 +111,21 @@ def _stopped(run: Told, reference: Told) -> Iterator[Finding]:
             asked = _inputs(run.executed).get(step)
             before = _inputs(reference.executed).get(step)
             said = "" if asked == before else f"\n{_difference(before, asked)}"
-            yield _dice(step, f"the workflow asks something else than was recorded{said}\n{run.error}")
+            yield _dice(step, f"the workflow asks something else than was recorded{said}\n{_shortly(run.error)}")
         case Blocked():
-            yield Finding("", f"the run is blocked: {run.error}", "its code raises after a crash", "mend the code")
+            what = "with" if run.died else "even without"
+            yield Finding(
+                "", f"the run is blocked: {run.error}", f"its code cannot go on {what} a crash", "mend the code"
+            )
         case error:
             yield _engine("", f"the run did not end: {type(error).__name__}: {error}")
+
+
+def _shortly(error: Exception) -> str:
+    """A refusal, without the commands that go on from it: nobody has this run."""
+    lines = str(error).splitlines()
+    last = next((n for n, line in enumerate(lines) if "Nothing was executed" in line), len(lines))
+    return "\n".join(lines[:last])
 
 
 def _executions(run: Told) -> Iterator[Finding]:
@@ -161,6 +166,22 @@ def _left_behind(run: Told) -> Iterator[Finding]:
             yield _engine(name, f"{times} messages {name!r} are marked as consumed by entry {seq}")
 
 
+def _walked_again(run: Told) -> Iterator[Finding]:
+    """Whether the record gives the end: the program, walked once more against it, must ask the same and end so."""
+    row = run.row
+    if row is None or row.outcome is None:
+        return
+    call = restored(run.call, row.input)
+    try:
+        machine = replay(Machine(call), History.of(run.entries), on_change="refuse", run_id=row.run_id).machine
+    except (Drifted, Defect) as drifted:
+        yield _dice("", f"walked once more against its record, the workflow asks something else\n{_shortly(drifted)}")
+        return
+    end = dump_end(call, machine.outcome)[0] if machine.outcome is not None else "nothing: it goes on"
+    if end != row.outcome:
+        yield _dice("", f"walked once more against its record, the run ends otherwise\n{_difference(row.outcome, end)}")
+
+
 # -- what holds between two ------------------------------------------------------------------------------------------
 
 
@@ -182,6 +203,17 @@ def _compared(run: Told, reference: Told) -> Iterator[Finding]:
     if _open(run) != _open(reference):
         left = sorted(_open(run) ^ _open(reference))
         yield _engine(left[0], f"left unfinished: {sorted(_open(run))}, without a crash {sorted(_open(reference))}")
+
+
+def _alike_until(cut: Entry, run: Told, reference: Told) -> Iterator[Finding]:
+    """Whether a run was the reference until a `once` step was cut off, and whether that was cut off indeed."""
+    begun = next((e for e in run.entries if e.kind == "begin" and (e.path, e.attempt) == (cut.path, cut.attempt)), None)
+    if begun is None or begun.fence == cut.fence:
+        yield _engine(cut.path, f"{cut.path} is said to have been cut off, and no worker that began it died")
+    before, all_of_it = [_content(e) for e in _outcomes(run) if e.seq < cut.seq], _contents(reference)
+    for at, kind, path, payload in before:
+        if (at, kind, path, payload) not in all_of_it:
+            yield _engine(path, f"before {cut.path} was cut off, something else was recorded of {path}: {payload}")
 
 
 def _asked(run: Told, reference: Told) -> Iterator[Finding]:
@@ -222,7 +254,11 @@ def _contents(run: Told) -> list[tuple[int, str, str, str]]:
 
     At one moment the order is free: what happens then happens side by side.
     """
-    return sorted((e.at, e.kind, e.path, e.payload) for e in run.entries if e.kind in ("end", "wake", "wait"))
+    return sorted(_content(entry) for entry in run.entries if entry.kind in ("end", "wake", "wait"))
+
+
+def _content(entry: Entry) -> tuple[int, str, str, str]:
+    return entry.at, entry.kind, entry.path, entry.payload
 
 
 def _differing(run: Told, reference: Told) -> Iterator[str]:

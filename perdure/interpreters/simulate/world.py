@@ -50,9 +50,9 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
 
 @attrs.define
 class VirtualClock:
-    """The `Clock` port. Both times go on together, from a moment in 2027 on, and only by `advance`."""
+    """The `Clock` port. Both times go on together, from the beginning of 2030 on, and only by `advance`."""
 
-    at: int = 1_800_000_000_000
+    at: int = 1_893_456_000_000
     since_boot: int = 1_000_000
 
     def now(self) -> int:
