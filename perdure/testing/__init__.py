@@ -12,15 +12,22 @@ if TYPE_CHECKING:
     from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
     from perdure.interpreters.simulate.trace import Record, Simulated
     from perdure.testing.crashing import assert_crash_safe
-    from perdure.testing.simulating import simulate
+    from perdure.testing.fakes import FakeAgent, fake_agent
+    from perdure.testing.network import NetworkRefused
+    from perdure.testing.simulating import Simulate, simulate
+    from perdure.testing.snapshots import PlanSnapshot
 
-#: What loads on first use, and from where.
-_LATER = {
+#: Where each name is taken from when it is first used.
+_HOMES = {
     "Answers": "perdure.interpreters.simulate.script",
     "CrashSafe": "perdure.interpreters.simulate.crash",
     "CrashUnsafe": "perdure.interpreters.simulate.crash",
+    "FakeAgent": "perdure.testing.fakes",
+    "NetworkRefused": "perdure.testing.network",
+    "PlanSnapshot": "perdure.testing.snapshots",
     "Record": "perdure.interpreters.simulate.trace",
     "ScriptError": "perdure.interpreters.simulate.script",
+    "Simulate": "perdure.testing.simulating",
     "Simulated": "perdure.interpreters.simulate.trace",
     "Unscripted": "perdure.interpreters.simulate.script",
     "Unused": "perdure.interpreters.simulate.script",
@@ -28,6 +35,7 @@ _LATER = {
     "assert_crash_safe": "perdure.testing.crashing",
     "auto": "perdure.interpreters.simulate.script",
     "each": "perdure.interpreters.simulate.script",
+    "fake_agent": "perdure.testing.fakes",
     "never": "perdure.interpreters.simulate.script",
     "simulate": "perdure.testing.simulating",
 }
@@ -36,8 +44,12 @@ __all__ = [
     "Answers",
     "CrashSafe",
     "CrashUnsafe",
+    "FakeAgent",
+    "NetworkRefused",
+    "PlanSnapshot",
     "Record",
     "ScriptError",
+    "Simulate",
     "Simulated",
     "Unscripted",
     "Unused",
@@ -45,17 +57,18 @@ __all__ = [
     "assert_crash_safe",
     "auto",
     "each",
+    "fake_agent",
     "never",
     "simulate",
 ]
 
 
 def __getattr__(name: str) -> Any:  # PEP 562; the types are in the block above
-    if name not in _LATER:
+    if name not in _HOMES:
         raise AttributeError(f"module 'perdure.testing' has no attribute {name!r}")
     import importlib
 
-    value = getattr(importlib.import_module(_LATER[name]), name)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

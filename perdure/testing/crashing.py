@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections.abc import Callable
 from typing import Any, Literal
 
+import attrs
+
 from perdure.agents import scripted
-from perdure.core.asked import Asked, Handlers
+from perdure.core.asked import Answer, Asked, Handlers
 from perdure.core.effect import Call, Effect, Op
 from perdure.core.leaves import Ask, Step
 from perdure.interpreters.durable.errors import Unusable
 from perdure.interpreters.handlers import find, making
 from perdure.interpreters.handlers import steps as step_functions
 from perdure.interpreters.simulate.crash import CrashSafe, Matrix, in_memory
-from perdure.interpreters.simulate.run import _raise_what_is_for_the_test
-from perdure.interpreters.simulate.script import NOTHING, Answers, Cast, Cue
+from perdure.interpreters.simulate.run import raise_what_is_for_the_test
+from perdure.interpreters.simulate.script import NOTHING, Answers, Cast, Cue, ScriptError
 from perdure.interpreters.simulate.trial import Replies
-from perdure.testing.loops import blocking, outside_of_loops
+from perdure.testing.network import refused
+from perdure.testing.simulating import finished
 
 
 def assert_crash_safe(
@@ -31,6 +36,7 @@ def assert_crash_safe(
     only: str | None = None,
     seed: int = 0,
     budget: int = 2000,
+    network: bool = False,
 ) -> CrashSafe:
     """Let a run die at every point, and demand that it ends as if it had not.
 
@@ -49,9 +55,10 @@ def assert_crash_safe(
         only: The points of one run, such as `"7:effect"` or `"7:effect,9:commit"`, as a failure names them.
         seed: Decides what the script leaves open, and which runs are drawn where there are more than the budget.
         budget: How many runs there are at most for each number of crashes.
+        network: Whether real code may reach beyond this machine.
 
     Returns:
-        How many runs were tried, of how many.
+        How many runs were tried, of how many, and what of the script was never used.
 
     Raises:
         CrashUnsafe: A crash changes something; the message says where, what, why and what mends it.
@@ -71,40 +78,61 @@ def assert_crash_safe(
         ...         n = yield from double(n)
         ...     return n
         >>> print(assert_crash_safe(eightfold(5), depth=2))
-        safe against 18 crashes and 255 pairs of crashes
+        safe against 18 crashes and 258 pairs of crashes
     """
     if not isinstance(effect, Call):
         raise Unusable(f"{effect!r} cannot be stored as a run: wrap it in a @workflow and give the call of that")
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
     replies = _replies(cast, {Step: step_functions(None), Ask: scripted.asks(None), **(handlers or {})})
+    with contextlib.ExitStack() as held:
+        if not network:
+            held.enter_context(refused())
+        databases = in_memory
+        if on == "sqlite":
+            from perdure.interpreters.simulate.on_sqlite import on_sqlite
 
-    def proved() -> CrashSafe:
-        with contextlib.ExitStack() as held:
-            databases = in_memory
-            if on == "sqlite":
-                from perdure.interpreters.simulate.on_sqlite import on_sqlite
+            databases = held.enter_context(on_sqlite())
+        matrix = Matrix(effect, replies, databases)
+        if only is None:
+            proved = matrix.proved(depth=depth, seed=seed, budget=budget)
+        else:
+            proved = matrix.only(tuple(label.strip() for label in only.split(",")))
+    return attrs.evolve(proved, unused=cast.unused())
 
-                databases = held.enter_context(on_sqlite())
-            matrix = Matrix(effect, replies, databases)
-            if only is not None:
-                return matrix.only(tuple(label.strip() for label in only.split(",")))
-            return matrix.proved(depth=depth, seed=seed, budget=budget)
 
-    return outside_of_loops(proved)
+def strictly(*, network: bool) -> Callable[..., CrashSafe]:
+    """`assert_crash_safe`, where an entry of the script that answers nothing is an error.
+
+    Args:
+        network: What is meant where a call says nothing else.
+    """
+
+    @functools.wraps(assert_crash_safe)
+    def strict(effect: Effect[Any, Any], **given: Any) -> CrashSafe:
+        proved = assert_crash_safe(effect, **{"network": network, **given})
+        if proved.unused:
+            raise ScriptError("\n".join(map(str, proved.unused)) + "\nRemove it, or mend its name.")
+        return proved
+
+    return strict
 
 
 def _replies(cast: Cast, handlers: Handlers) -> Replies:
     def perform(asked: Asked, failed: int) -> Cue:
         op, path = asked.op, asked.attempt.path
         cue = cast.find(op, path, failed)
-        if cue is None:
-            making(asked.attempt)
-            answer = blocking(find(handlers, op)(asked))
-            _raise_what_is_for_the_test(answer)
-            cue = Cue(answer, cast.lasts(op, path, failed))
-        return cue
+        if cue is not None:
+            return cue
+        answer = finished(_by_itself(asked, handlers))
+        raise_what_is_for_the_test(answer)
+        return Cue(answer, cast.lasts(op, path, failed))
 
     def answered(op: Op[Any, Any], path: str) -> Cue:
         return cast.find(op, path) or Cue(None)
 
     return Replies(perform, answered)
+
+
+async def _by_itself(asked: Asked, handlers: Handlers) -> Answer:
+    making(asked.attempt)
+    return await find(handlers, asked.op)(asked)

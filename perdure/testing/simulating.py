@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from perdure.agents import scripted
 from perdure.core.asked import Handlers
 from perdure.core.effect import Effect
 from perdure.core.leaves import Ask
 from perdure.interpreters.simulate.run import START, run
-from perdure.interpreters.simulate.script import NOTHING, Answers, Cast
+from perdure.interpreters.simulate.script import NOTHING, Answers, Cast, ScriptError
 from perdure.interpreters.simulate.trace import Simulated
+from perdure.testing.network import NetworkRefused, refused
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -29,6 +31,7 @@ def simulate(
     seed: int = 0,
     start: datetime = START,
     handlers: Handlers | None = None,
+    network: bool = False,
 ) -> Simulated[A, E]:
     """Run an effect in virtual time, by a script: three days and a retry storm take a millisecond.
 
@@ -43,6 +46,7 @@ def simulate(
         seed: Decides what is left open: the order of what is due at one moment, and what `auto` is.
         start: When it starts, in virtual time.
         handlers: What operations of your own mean, by class.
+        network: Let real code reach other machines. Without it whoever tries is refused, while the run lasts.
 
     Returns:
         How it ended and what it did; a failure is never raised.
@@ -61,10 +65,54 @@ def simulate(
         (3, Approved(by='', note='', at=None))
     """
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
-    return _finished(run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start))
+    work = run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start)
+    with contextlib.nullcontext() if network else refused():
+        try:
+            return finished(work)
+        except NetworkRefused:
+            raise
+        except ScriptError as told:  # where in a simulation it was found says nothing of the script
+            raise told.with_traceback(None) from told.__cause__
 
 
-def _finished(work: Coroutine[Any, Any, T]) -> T:
+class Simulate(Protocol):
+    """The type of the fixture `simulate`, for annotations: as the function `simulate`."""
+
+    def __call__(
+        self,
+        effect: Effect[A, E],
+        *,
+        answers: Answers | Literal["approve"] = ...,
+        agents: Answers | Literal["auto"] = ...,
+        steps: Answers = ...,
+        seed: int = ...,
+        start: datetime = ...,
+        handlers: Handlers | None = ...,
+        network: bool = ...,
+    ) -> Simulated[A, E]: ...
+
+
+def strictly(*, network: bool) -> Simulate:
+    """`simulate`, where an entry of the script that answers nothing is an error.
+
+    Args:
+        network: What is meant where a call says nothing else.
+    """
+
+    def strict(effect: Effect[A, E], **script: Any) -> Simulated[A, E]:
+        sim = simulate(effect, **{"network": network, **script})
+        if sim.unused:
+            told = "\n".join(map(str, sim.unused))
+            raise ScriptError(
+                f"{told}\nRemove it, or mend its name; perdure.testing.simulate, imported, only lists it in `.unused`. "
+                f"What was asked:\n{sim.story()}"
+            )
+        return sim
+
+    return strict
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
     """Run something to its end; where a loop runs already, in a thread of its own, because loops do not nest."""
     import asyncio
 

@@ -15,6 +15,7 @@ import attrs
 
 from perdure.core.effect import Call
 from perdure.interpreters.simulate.memory_store import MemoryStore, SharedStore
+from perdure.interpreters.simulate.script import Unused
 from perdure.interpreters.simulate.trial import Replies, Told, Trial
 from perdure.interpreters.simulate.verdict import Finding, judge, sound
 
@@ -61,9 +62,11 @@ class CrashSafe:
 
     Attributes:
         tried: By number of crashes, from 1.
+        unused: Entries of the script that answered nothing.
     """
 
     tried: tuple[Tried, ...]
+    unused: tuple[Unused, ...] = ()
 
     def __str__(self) -> str:
         return "safe against " + " and ".join(map(str, self.tried))

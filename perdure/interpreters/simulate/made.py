@@ -29,7 +29,7 @@ from perdure.core.forms import (
 from perdure.core.hints import label
 from perdure.core.recognise import form
 from perdure.core.samples import SAMPLES
-from perdure.core.scalars import Scalar
+from perdure.core.scalars import TEXT, Scalar
 
 #: Texts that differ in what programs ask of them: empty, a word, a path, a question, not of ASCII.
 WORDS: Final = ("", "bees", "src/app.py", "What?", "naïve")
@@ -76,7 +76,9 @@ def _of(found: Form, dice: random.Random, depth: int) -> Any:
         case Fixed(items=items):
             return tuple(made(item, dice, depth) for item in items)
         case Items():
-            return found.make([made(found.item, dice, depth) for _ in range(size)])
+            values = [made(found.item, dice, depth) for _ in range(size)]
+            # Texts are all different, as those that an agent lists mostly are: they may become keys.
+            return found.make([f"{text}{n}" for n, text in enumerate(values)] if form(found.item) is TEXT else values)
         case Table(key=key, item=item):
             return {_of(key, dice, depth): made(item, dice, depth) for _ in range(size)}
         case Either(ok=ok, err=err):

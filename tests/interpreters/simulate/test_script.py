@@ -492,6 +492,8 @@ TYPES: dict[Any, str] = {
     tuple[int]: "(1,)",
     tuple[int, str]: '(1, "…")',
     set[int]: "{1}",
+    list[Literal["a", "b"]]: '["a"]',
+    list[str]: '["…"]',
     frozenset[str]: 'frozenset(["…"])',
     Result[int, str]: "Success(1)",
     Maybe[int]: "Some(1)",
