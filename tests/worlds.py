@@ -62,7 +62,7 @@ class Lab:
     def world(self) -> World:
         """The ports of the next worker."""
         self.worker += 1
-        store = MortalStore(self.store, self.points, opened=lambda gate: None)
+        store = MortalStore(self.store, self.points, Agenda(self.clock), opened=lambda gate: None)
         return World(store, self.clock, OneAlive(f"worker-{self.worker}"), NoEntropy())
 
     def effects(self) -> VirtualEffects:

@@ -2,7 +2,8 @@
 
 A run is a sequence of transactions with effects in between. A process dies before a transaction's effects, after each
 of them, and after the transaction; or it freezes before the transaction, and what it writes arrives when another
-worker has the run. What was committed stays, the rest is gone: that is all a crash is.
+worker has the run. What was committed stays, the rest is gone: that is all a crash is. Beside them stands the other
+moment in which runs are lost: what a run parks for arrives while it parks.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from perdure.core.asked import Attempt
 from perdure.interpreters.durable.errors import Fenced
 from perdure.interpreters.durable.ports import Batch, Claim, Entry, Gate, Outside, Run
 from perdure.interpreters.simulate.memory_store import SharedStore
+from perdure.interpreters.simulate.world import Agenda
 
 T = TypeVar("T")
 
 #: before: nothing of it happened. effect: an effect took place and is not recorded. frozen: the write comes too late.
-#: commit: it is written, and nobody was told.
-Where: TypeAlias = Literal["before", "effect", "frozen", "commit"]
+#: commit: it is written, and nobody was told. answer: no death, but what the run parks for comes while it parks.
+Where: TypeAlias = Literal["before", "effect", "frozen", "commit", "answer"]
 
 
 class Crash(BaseException):
@@ -35,7 +37,7 @@ class Point:
 
     Attributes:
         label: Such as `7:effect`: the transaction, counted from 1, and where; a second effect is `7:effect2`.
-        where: Which of the four it is.
+        where: Which kind of place it is.
         step: The path that it is about, or `start`, `claim`, `park` and the like.
         text: The same in words.
     """
@@ -87,6 +89,14 @@ class Points:
             return True
         return False
 
+    def answered_meanwhile(self, step: str, text: str) -> bool:
+        """The run is about to be parked, and somebody would answer; whether that happens right now."""
+        try:
+            self._reach("answer", step, f"answered while {text}")
+        except Crash:
+            return True
+        return False
+
     def after_write(self, step: str, text: str) -> None:
         """A transaction was made."""
         try:
@@ -118,14 +128,18 @@ class MortalStore:
 
     Attributes:
         seq: The number of the last entry that was committed through it.
+        outcomes: How many outcomes were.
+        agenda: What people do while the run waits.
         opened: Told of every gate that was opened, once it is committed: people see what is committed.
         intruded: What a worker that had lost the run could write all the same.
     """
 
     inner: SharedStore
     points: Points
+    agenda: Agenda
     opened: Callable[[Gate], None]
     seq: int = 0
+    outcomes: int = 0
     intruded: list[str] = attrs.field(factory=list)
     _frozen: Callable[[], Awaitable[None]] | None = None
 
@@ -166,13 +180,18 @@ class MortalStore:
         async def write() -> bool:
             done = await self.inner.commit(batch)
             self.seq = batch.entries[-1].seq if batch.entries else self.seq
+            self.outcomes += sum(entry.kind in ("end", "wake") for entry in batch.entries)
             closed = set(batch.withdrawn)
             for gate in batch.opened:
                 if (gate.path, gate.number) not in closed:
                     self.opened(gate)
             return done
 
-        return await self._write(*_said(batch), write)
+        step, text = _said(batch)
+        awaited = batch.status == "parked" and self.agenda.next_at < self.agenda.moment(batch.wake_at)
+        if awaited and self.points.answered_meanwhile(step, text):
+            self.agenda.leap()
+        return await self._write(step, text, write)
 
     async def renew(self, claim: Claim, lease_until: int) -> None:
         await self._write("lease", "the lease was renewed", lambda: self.inner.renew(claim, lease_until))

@@ -43,8 +43,8 @@ from perdure.interpreters.simulate.world import (
 
 #: Another input of the same step is never an edit here: it is a clock or dice that nobody recorded.
 OPTIONS = Options(lease=FOREVER, poll=FOREVER, on_change="refuse")
-#: No run needs more processes than this.
-_PROCESSES = 10_000
+#: A run that needs so many processes in a row without an outcome will not have one.
+_IN_VAIN = 1000
 
 
 class Reply(Protocol):
@@ -63,6 +63,8 @@ class Executed:
     Attributes:
         input: What was asked, as canonical JSON.
         once: It must never be executed again.
+        failed: How many attempts had failed by their own doing.
+        at: When it acted, in milliseconds since boot.
         seq: The last entry that was committed when it acted.
     """
 
@@ -71,6 +73,8 @@ class Executed:
     key: str
     input: str
     once: bool
+    failed: int
+    at: int
     seq: int
 
 
@@ -181,7 +185,7 @@ class Trial:
         self._agenda = Agenda(self.clock)
         self._points = Points(crashes)
         self._executed: list[Executed] = []
-        self._store = MortalStore(reopened(), self._points, self._opened)
+        self._store = MortalStore(reopened(), self._points, self._agenda, self._opened)
         self._drive: Drive | None = None
         self._processes = 0
 
@@ -216,7 +220,10 @@ class Trial:
 
     def _live(self) -> Outcome[Any, Any]:
         """Start a process whenever there is something to do and none is alive, until the run has ended."""
-        while self._processes < _PROCESSES:
+        seen, in_vain = 0, 0
+        while in_vain < _IN_VAIN:
+            seen, before = self._store.outcomes, seen
+            in_vain = in_vain + 1 if seen == before else 0
             try:
                 rest = at_once(self._process())
             except Crash:
@@ -226,7 +233,7 @@ class Trial:
             if isinstance(rest, Finished):
                 return rest.outcome
             self._wait_for_work(rest)
-        raise Stuck(f"it has not ended after {_PROCESSES} processes")
+        raise Stuck(f"it is driven again and again, {_IN_VAIN} times by now, and comes no further")
 
     async def _process(self) -> Rest:
         """One worker: it starts the run, or takes it over where it stands."""
@@ -270,14 +277,13 @@ class Trial:
         """
         run = at_once(self._store.find(self._run_id))
         while run is not None and run.status == "parked":
-            wakes = math.inf if run.wake_at is None else self._boot(run.wake_at)
-            moment = min(wakes, self._agenda.next_at)
-            if moment == math.inf:
+            wakes = self._agenda.moment(run.wake_at)
+            if min(wakes, self._agenda.next_at) == math.inf:
                 raise Stuck(_waits_for_ever(rest))
-            self.clock.advance(int(moment) - self.clock.boot())
-            if wakes <= self.clock.boot():
+            if wakes <= self._agenda.next_at:
+                self.clock.advance(int(wakes) - self.clock.boot())
                 return
-            self._agenda.act()
+            self._agenda.leap()
             run = at_once(self._store.find(self._run_id))
 
     # -- the world ---------------------------------------------------------------------------------------------------
@@ -286,9 +292,10 @@ class Trial:
         attempt, op, now = asked.attempt, asked.op, self.clock.boot()
         self._points.before_effect(attempt)
         input = codec.canonical(op.encode())
-        answer = self._replies.attempt(asked, self._failed(op, attempt.path), input, now)
+        failed, key = self._failed(op, attempt.path), attempt.idempotency_key
+        answer = self._replies.attempt(asked, failed, input, now)
         self._executed.append(
-            Executed(attempt.path, attempt.number, attempt.idempotency_key, input, op.repeat == "once", self._store.seq)
+            Executed(attempt.path, attempt.number, key, input, op.repeat == "once", failed, now, self._store.seq)
         )
         self._points.after_effect(attempt)
         return answer
@@ -309,11 +316,8 @@ class Trial:
         if not isinstance(reply.answer, Success):  # it expires, or it waits for ever
             return
         said = codec.dumps(reply.answer.unwrap(), op.output)
-        self._agenda.add(self._boot(gate.opened_at) + millis(reply.delay), lambda: self._answer(gate, said))
-
-    def _boot(self, at: int) -> int:
-        """Milliseconds since 1970 as milliseconds since boot."""
-        return at - self.clock.now() + self.clock.boot()
+        seen = int(self._agenda.moment(gate.opened_at))
+        self._agenda.add(seen + millis(reply.delay), lambda: self._answer(gate, said))
 
     def _answer(self, gate: Gate, said: str) -> None:
         inner, now = self._store.inner, self.clock.now()

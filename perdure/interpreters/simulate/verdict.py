@@ -10,24 +10,28 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
+from typing import TypeAlias
 
 import attrs
 from returns.result import Failure
 
+from perdure.core import outcomes
+from perdure.core.codec import CodecError
 from perdure.core.faults import Defect, Interrupted
+from perdure.core.identity import input_of
 from perdure.core.machine import Machine
 from perdure.interpreters.durable.chain import verify
 from perdure.interpreters.durable.ending import dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
 from perdure.interpreters.durable.ports import TERMINAL, Entry
-from perdure.interpreters.durable.replay import History, replay
 from perdure.interpreters.simulate.trial import Executed, Told, restored
 
 DICE = "the workflow's body depends on something that is not recorded: a clock, dice, a global, a file, an argument"
 MEND_DICE = "ask for the time with now(), and draw or read everything else in a @step, whose outcome is recorded"
 ENGINE = "the interpreter or the store broke a promise of its own; the workflow did not"
 MEND_ENGINE = "report it with this message and the workflow; a change of the workflow only hides it"
+#: When, which kind, which path, and what.
+_Content: TypeAlias = tuple[int, str, str, str]
 #: No more of an input or outcome is shown, in characters.
 _SHOWN = 160
 
@@ -70,7 +74,7 @@ def judge(run: Told, reference: Told, once: frozenset[str]) -> Finding | None:
     """
     cut = next((entry for entry in _outcomes(run) if entry.path in once and _interrupted(entry)), None)
     other = _compared(run, reference) if cut is None else _alike_until(cut, run, reference)
-    return next(_by_itself(run, reference), None) or next(other, None) or next(_walked_again(run), None)
+    return next(_by_itself(run, reference), None) or next(other, None) or next(_fed_again(run), None)
 
 
 def sound(run: Told) -> Finding | None:
@@ -87,10 +91,10 @@ def _interrupted(entry: Entry) -> bool:
 
 
 def _by_itself(run: Told, reference: Told) -> Iterator[Finding]:
-    yield from _stopped(run, reference)
-    yield from _executions(run)
     for text in run.intruded:
         yield _engine("", f"a worker that had lost the run wrote all the same: {text}")
+    yield from _stopped(run, reference)
+    yield from _executions(run)
     try:
         verify(run.row.run_id if run.row else "", run.entries)
     except Corrupt as corrupt:
@@ -107,6 +111,9 @@ def _stopped(run: Told, reference: Told) -> Iterator[Finding]:
         case None:
             return
         case Drifted():
+            if next(_fed_again(run), None) is None:  # the program asks what was recorded: it was not replayed as it is
+                yield _engine("", f"the run did not end: Drifted: {_shortly(run.error)}")
+                return
             step = next((path for path in _paths(run) if f" {path} " in f" {run.error} "), "")
             asked = _inputs(run.executed).get(step)
             before = _inputs(reference.executed).get(step)
@@ -129,7 +136,10 @@ def _shortly(error: Exception) -> str:
 
 
 def _executions(run: Told) -> Iterator[Finding]:
-    begun = {(entry.path, entry.attempt): entry.seq for entry in run.entries if entry.kind == "begin"}
+    begun: dict[tuple[str, int], int] = {}
+    for entry in run.entries:
+        if entry.kind == "begin":
+            begun.setdefault((entry.path, entry.attempt), entry.seq)
     ended = {entry.path: entry.seq for entry in _outcomes(run)}
     keys: dict[str, str] = {}
     made: set[tuple[str, int]] = set()
@@ -160,26 +170,32 @@ def _left_behind(run: Told) -> Iterator[Finding]:
             yield _engine(gate.path, f"gate {gate.path} was answered, and the answer is not marked as consumed")
         if gate.consumed is not None and wakes.get(gate.consumed) != gate.path:
             yield _engine(gate.path, f"the answer of gate {gate.path} is marked as consumed by another entry")
-    taken = Counter((row.name, row.consumed) for row in run.signals if row.consumed is not None)
-    for (name, seq), times in taken.items():
-        if times > 1 or seq not in wakes:
-            yield _engine(name, f"{times} messages {name!r} are marked as consumed by entry {seq}")
+    taken = Counter(row.consumed for row in run.signals if row.consumed is not None)
+    heard = {gate.path for gate in run.gates if gate.kind == "signal"}
+    for seq, path in wakes.items():
+        if path in heard and taken[seq] != 1:
+            yield _engine(path, f"{path} has heard a message, and {taken[seq]} messages are marked as consumed by it")
 
 
-def _walked_again(run: Told) -> Iterator[Finding]:
-    """Whether the record gives the end: the program, walked once more against it, must ask the same and end so."""
-    row = run.row
-    if row is None or row.outcome is None:
+def _fed_again(run: Told) -> Iterator[Finding]:
+    """Whether the record gives the end: the program, fed with it once more, must ask the same and end so."""
+    if run.row is None:
         return
-    call = restored(run.call, row.input)
+    call, again = restored(run.call, run.row.input), "fed once more with its own record, "
     try:
-        machine = replay(Machine(call), History.of(run.entries), on_change="refuse", run_id=row.run_id).machine
-    except (Drifted, Defect) as drifted:
-        yield _dice("", f"walked once more against its record, the workflow asks something else\n{_shortly(drifted)}")
+        machine = Machine(call)
+        for entry in _outcomes(run):
+            request = machine.pending.get(entry.path)
+            if request is None or (entry.shape and input_of(request.op) != entry.input):
+                yield _dice(entry.path, f"{again}the workflow does not ask for {entry.path} as it was recorded")
+                return
+            machine.reply(entry.path, outcomes.load(entry.payload, request.op.output, request.op.errors))
+        end = dump_end(call, machine.outcome)[0] if machine.outcome is not None else None
+    except (Defect, CodecError) as broken:
+        yield _dice("", f"{again}the workflow fails: {broken}")
         return
-    end = dump_end(call, machine.outcome)[0] if machine.outcome is not None else "nothing: it goes on"
-    if end != row.outcome:
-        yield _dice("", f"walked once more against its record, the run ends otherwise\n{_difference(row.outcome, end)}")
+    if run.row.outcome is not None and end != run.row.outcome:
+        yield _dice("", f"{again}the workflow ends with {end}; recorded was {run.row.outcome}")
 
 
 # -- what holds between two ------------------------------------------------------------------------------------------
@@ -187,7 +203,7 @@ def _walked_again(run: Told) -> Iterator[Finding]:
 
 def _compared(run: Told, reference: Told) -> Iterator[Finding]:
     yield from _asked(run, reference)
-    yield from _ended(run, reference)
+    yield from _moments(run, reference)
     mine, theirs = Counter(one.path for one in run.executed), Counter(one.path for one in reference.executed)
     for path, times in mine.items():
         if times > theirs[path] + run.died:
@@ -195,6 +211,8 @@ def _compared(run: Told, reference: Told) -> Iterator[Finding]:
                 path, f"{path} was executed {times} times, where {theirs[path]} and one more a crash are allowed"
             )
     yield from _recorded(run, reference)
+    if _said(run) != _said(reference):
+        yield _dice("", f"the run ends otherwise\n{_difference(_said(reference), _said(run))}")
     if _gates(run) != _gates(reference):
         (path, *_), *_ = sorted(_gates(run) ^ _gates(reference))
         yield _engine(path, f"what became of the gates differs: {_gates(run)}, without a crash {_gates(reference)}")
@@ -227,19 +245,38 @@ def _asked(run: Told, reference: Told) -> Iterator[Finding]:
             yield _dice(one.path, f"{one.path} is asked with another input\n{_difference(seen[one.path], one.input)}")
 
 
-def _ended(run: Told, reference: Told) -> Iterator[Finding]:
-    mine, theirs = _said(run), _said(reference)
-    if mine != theirs:
-        same = _contents(run) == _contents(reference)
-        step = "" if same else next(iter(_differing(run, reference)), "")
-        wrong = f"the run ends otherwise\n{_difference(theirs, mine)}"
-        yield _dice(step, wrong) if same else _engine(step, f"{wrong}\n{_first_difference(run, reference)}")
+def _moments(run: Told, reference: Told) -> Iterator[Finding]:
+    """Whether every attempt first acted when it does without a crash: no wait was cut short, and none made longer."""
+    before = _first_acted(reference)
+    for (path, failed), at in _first_acted(run).items():
+        late = at - before.get((path, failed), at)
+        if late:
+            yield _engine(
+                path, f"{path} acted {abs(late)} ms {'later' if late > 0 else 'earlier'} than without a crash"
+            )
+
+
+def _first_acted(run: Told) -> dict[tuple[str, int], int]:
+    """By path, and by how many attempts had failed before."""
+    first: dict[tuple[str, int], int] = {}
+    for one in run.executed:
+        first.setdefault((one.path, one.failed), one.at)
+    return first
 
 
 def _recorded(run: Told, reference: Told) -> Iterator[Finding]:
-    if _contents(run) != _contents(reference):
-        step = next(iter(_differing(run, reference)), "")
-        yield _engine(step, f"something else was recorded\n{_first_difference(run, reference)}")
+    """Whether the same came of everything, at the same moments."""
+    mine, theirs = _contents(run), _contents(reference)
+    if sorted(mine) == sorted(theirs):  # at one moment the order is free: what happens then happens side by side
+        return
+    other = [one for one in mine if one not in theirs] or [one for one in theirs if one not in mine] or mine
+    path, began = other[0][2], reference.row.created_at if reference.row is not None else 0
+
+    def of(contents: Sequence[_Content]) -> str:
+        there = [(at - began, kind, payload) for at, kind, where, payload in contents if where == path]
+        return "; ".join(f"{kind} {payload} after {at} ms" for at, kind, payload in there)
+
+    yield _engine(path, f"something else was recorded of {path}\n{_difference(of(theirs), of(mine))}")
 
 
 # -- what is compared ------------------------------------------------------------------------------------------------
@@ -249,34 +286,13 @@ def _outcomes(run: Told) -> list[Entry]:
     return [entry for entry in run.entries if entry.kind in ("end", "wake")]
 
 
-def _contents(run: Told) -> list[tuple[int, str, str, str]]:
-    """What the program saw and waits for, in order, without the numbers of attempts.
-
-    At one moment the order is free: what happens then happens side by side.
-    """
-    return sorted(_content(entry) for entry in run.entries if entry.kind in ("end", "wake", "wait"))
+def _contents(run: Told) -> list[_Content]:
+    """What the program saw and waits for, in order, without the numbers of attempts."""
+    return [_content(entry) for entry in run.entries if entry.kind in ("end", "wake", "wait")]
 
 
-def _content(entry: Entry) -> tuple[int, str, str, str]:
+def _content(entry: Entry) -> _Content:
     return entry.at, entry.kind, entry.path, entry.payload
-
-
-def _differing(run: Told, reference: Told) -> Iterator[str]:
-    mine, theirs = _contents(run), _contents(reference)
-    for tag, i, _, j, _ in SequenceMatcher(None, theirs, mine, autojunk=False).get_opcodes():
-        if tag != "equal":
-            yield (mine[j] if tag == "insert" else theirs[i])[2]
-
-
-def _first_difference(run: Told, reference: Told) -> str:
-    path = next(iter(_differing(run, reference)), "")
-    began = reference.row.created_at if reference.row else 0
-
-    def of(told: Told) -> str:
-        there = [(at - began, kind, payload) for at, kind, where, payload in _contents(told) if where == path]
-        return f"{path}: " + ("; ".join(f"{kind} {payload} after {at} ms" for at, kind, payload in there) or "nothing")
-
-    return _difference(of(reference), of(run))
 
 
 def _said(run: Told) -> str:

@@ -85,6 +85,15 @@ class Agenda:
         """When somebody does something next; infinity where nobody will."""
         return self._acts[0][0] if self._acts else math.inf
 
+    def moment(self, at: int | None) -> float:
+        """Milliseconds since 1970 as milliseconds since boot; None is never."""
+        return math.inf if at is None else at - self.clock.now() + self.clock.boot()
+
+    def leap(self) -> None:
+        """Let time pass until somebody does something, and let it be done."""
+        self.clock.advance(int(self.next_at) - self.clock.boot())
+        self.act()
+
     def act(self) -> bool:
         """Do what is due; whether there was anything."""
         acted = False
