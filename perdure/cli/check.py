@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -17,38 +18,52 @@ from perdure.cli.exits import Exit
 from perdure.cli.printing import line
 
 if TYPE_CHECKING:
+    from perdure.cli.foreseeing import Foreseen
     from perdure.core.workflow import Block
+    from perdure.interpreters.durable.adapters.places import Target
     from perdure.interpreters.plan.policy import Policy, Verdict
     from perdure.interpreters.plan.rules import Finding
 
 
-@command("perdure check flows.py:ship -i '\"bees\"'")
+@command("perdure check flows.py:ship -i '\"bees\"'\nperdure check flows.py:ship --runs")
 @click.argument("target", shell_complete=completion.targets)
 @click.option("-i", "--input", metavar="JSON|@FILE|-", help="The input, as for `run`; any input without it.")
 @click.option("-a", "--arg", "named", multiple=True, metavar="NAME=VALUE", help="One argument; text for a str.")
+@click.option("--runs", is_flag=True, help="Judge its runs in flight: would each go on with this code?")
+@click.option("--runs-of", "old", metavar="TARGET", help="As --runs, for runs started from another target.")
 @click.option("--allow-incomplete", is_flag=True, help="Let a policy pass that held on all that was seen.")
 @click.option("--max-paths", type=click.IntRange(1), default=1000, show_default=True, help="Paths to follow.")
 def check(
-    common: Common, target: str, input: str | None, named: tuple[str, ...], allow_incomplete: bool, max_paths: int
+    common: Common,
+    target: str,
+    input: str | None,
+    named: tuple[str, ...],
+    runs: bool,
+    old: str | None,
+    allow_incomplete: bool,
+    max_paths: int,
 ) -> Exit:
-    """Find what is wrong with a workflow, or against the policies.
+    """Find what is wrong with a workflow, or breaks a policy or a run.
 
-    Nothing is executed. Without an input all inputs are meant. Policies stand in the nearest pyproject.toml, under
-    [[tool.perdure.policy]].
+    Nothing is executed, and nothing is written. Without an input all inputs are meant. Policies stand in the nearest
+    pyproject.toml, under [[tool.perdure.policy]].
     """
     from perdure.interpreters.durable.adapters import places
+    from perdure.interpreters.durable.verdicts import GoesOn
     from perdure.interpreters.plan import policy, rules, source
     from perdure.interpreters.plan.plan import AnyInput
     from perdure.interpreters.plan.survey import survey
 
     text = given.read(input) if input is not None else None
     with printing.stdout_kept():
-        block = places.load(places.target(target, Path.cwd()))
+        place = places.target(target, Path.cwd())
+        block = places.load(place)
         policies = _policies(block)
         program = given.program(block, text, named)
         seen = survey(program, max_paths=max_paths)
         found = (*rules.findings(seen), *source.findings(block.fn))
     verdict = policy.judge(policies, seen)
+    flying = _flying(common, place, old) if runs or old is not None else None
     fields = {
         "target": target,
         "workflow": block.name,
@@ -58,14 +73,27 @@ def check(
         "unproved": list(verdict.unproved),
         "complete": not seen.unsure,
         "unsure": list(seen.unsure),
+        "runs": None if flying is None else [each.tree for each in flying],
     }
-    bad = bool(found or verdict.violations) or (bool(verdict.unproved) and not allow_incomplete)
-    next = given.command(
-        "check" if bad else "plan" if isinstance(program, AnyInput) else "run", target, input, named, text
-    )
+    again = shlex.join(["--runs-of", old] if old is not None else ["--runs"] if runs else [])
+    stuck = [each for each in flying or () if not isinstance(each.verdict, GoesOn)]
+    bad = bool(stuck) or bool(found or verdict.violations) or (bool(verdict.unproved) and not allow_incomplete)
+    verb = "check" if bad else "plan" if isinstance(program, AnyInput) else "run"
+    next = given.command(verb, target, input, named, text) + (f" {again}" if bad and again else "")
     shown = [*_text(found, verdict), *unsure(seen.unsure), _counts(found, policies, verdict)]
-    common.tell("check", fields, "\n".join(shown), [next])
+    if flying is not None:
+        from perdure.cli.foreseeing import told
+
+        shown += told(flying)
+    common.tell("check", fields, "\n".join(shown), [*(each.command for each in stuck if each.command), next])
     return Exit.FAILED if bad else Exit.DONE
+
+
+def _flying(common: Common, place: Target, old: str | None) -> list[Foreseen]:
+    from perdure.cli.foreseeing import runs_in_flight
+    from perdure.interpreters.durable.adapters import places
+
+    return runs_in_flight(common, place, places.target(old, Path.cwd()) if old is not None else None)
 
 
 def _policies(block: Block) -> tuple[Policy, ...]:

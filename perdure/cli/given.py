@@ -51,6 +51,18 @@ def tree(text: str, option: str = "-i") -> Any:  # Any: a JSON tree
         ) from error
 
 
+def renaming(text: str) -> tuple[str, str]:
+    """What `--rename` says: an old name (or path) and the new one.
+
+    Raises:
+        click.UsageError: It says something else.
+    """
+    old, mark, new = text.partition("=")
+    if not (old and mark and new):
+        raise click.UsageError(f"--rename {text}: write OLD=NEW")
+    return old, new
+
+
 def call(block: Block, input: str | None, named: Sequence[str]) -> tuple[Call[Any, Any], dict[str, Any]]:
     """A workflow call, and its arguments as they are recorded.
 

@@ -57,12 +57,12 @@ class Task:
     def __repr__(self) -> str:
         return self.name
 
-    @property
+    @functools.cached_property
     def channel(self) -> tuple[Any, tuple[Any, ...]]:
         """The type of its value and the types of its declared errors."""
         return _channel(self.fn)
 
-    @property
+    @functools.cached_property
     def parameters(self) -> Parameters:
         return _parameters(self.fn)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from perdure.interpreters.simulate.trace import Record, Simulated
     from perdure.testing.crashing import assert_crash_safe
     from perdure.testing.fakes import FakeAgent, fake_agent
+    from perdure.testing.histories import replay_all
     from perdure.testing.network import NetworkRefused
     from perdure.testing.simulating import Simulate, simulate
     from perdure.testing.snapshots import PlanSnapshot
@@ -37,6 +38,7 @@ _HOMES = {
     "each": "perdure.interpreters.simulate.script",
     "fake_agent": "perdure.testing.fakes",
     "never": "perdure.interpreters.simulate.script",
+    "replay_all": "perdure.testing.histories",
     "simulate": "perdure.testing.simulating",
 }
 
@@ -59,6 +61,7 @@ __all__ = [
     "each",
     "fake_agent",
     "never",
+    "replay_all",
     "simulate",
 ]
 

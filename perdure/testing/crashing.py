@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 from collections.abc import Callable
 from typing import Any, Literal
@@ -109,7 +110,8 @@ def strictly(*, network: bool) -> Callable[..., CrashSafe]:
 
     @functools.wraps(assert_crash_safe)
     def strict(effect: Effect[Any, Any], **given: Any) -> CrashSafe:
-        proved = assert_crash_safe(effect, **{"network": network, **given})
+        given.setdefault("network", network)
+        proved = assert_crash_safe(effect, **given)
         if proved.unused:
             raise ScriptError("\n".join(map(str, proved.unused)) + "\nRemove it, or mend its name.")
         return proved
@@ -119,13 +121,7 @@ def strictly(*, network: bool) -> Callable[..., CrashSafe]:
 
 def _replies(cast: Cast, handlers: Handlers) -> Replies:
     def perform(asked: Asked, failed: int) -> Cue:
-        op, path = asked.op, asked.attempt.path
-        cue = cast.find(op, path, failed)
-        if cue is not None:
-            return cue
-        answer = finished(_by_itself(asked, handlers))
-        raise_what_is_for_the_test(answer)
-        return Cue(answer, cast.lasts(op, path, failed))
+        return contextvars.copy_context().run(_made, cast, handlers, asked, failed)
 
     def answered(op: Op[Any, Any], path: str) -> Cue:
         return cast.find(op, path) or Cue(None)
@@ -133,6 +129,16 @@ def _replies(cast: Cast, handlers: Handlers) -> Replies:
     return Replies(perform, answered)
 
 
-async def _by_itself(asked: Asked, handlers: Handlers) -> Answer:
+def _made(cast: Cast, handlers: Handlers, asked: Asked, failed: int) -> Cue:
+    """What becomes of an attempt, by the script or by what its leaf means."""
     making(asked.attempt)
+    cue = cast.find(asked.op, asked.attempt.path, failed)
+    if cue is not None:
+        return cue
+    answer = finished(_by_itself(asked, handlers))
+    raise_what_is_for_the_test(answer)
+    return Cue(answer, cast.lasts(asked.op, asked.attempt.path, failed))
+
+
+async def _by_itself(asked: Asked, handlers: Handlers) -> Answer:
     return await find(handlers, asked.op)(asked)

@@ -16,7 +16,7 @@ class _Part:
 
     agent: str
     answer: object
-    prompts: list[str] = attrs.field(factory=list)
+    prompts: list[str] = attrs.field(factory=list[str])
 
     def __call__(self, prompt: str) -> object:
         self.prompts.append(prompt)

@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from perdure.interpreters.simulate.script import ScriptError
@@ -25,7 +25,7 @@ _undo: Final = contextlib.ExitStack()
 
 
 @contextlib.contextmanager
-def refused() -> Iterator[None]:
+def refused() -> Generator[None]:
     """Refuse every connection but those to this machine itself, in this whole process, until the last one has left.
 
     Raises:

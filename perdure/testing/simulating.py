@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 from perdure.agents import scripted
@@ -30,6 +30,7 @@ def simulate(
     steps: Answers = NOTHING,
     seed: int = 0,
     start: datetime = START,
+    cancel_after: timedelta | None = None,
     handlers: Handlers | None = None,
     network: bool = False,
 ) -> Simulated[A, E]:
@@ -45,6 +46,7 @@ def simulate(
         steps: In place of the functions of steps.
         seed: Decides what is left open: the order of what is due at one moment, and what `auto` is.
         start: When it starts, in virtual time.
+        cancel_after: When somebody cancels it, in virtual time: it takes back what was done.
         handlers: What operations of your own mean, by class.
         network: Let real code reach other machines. Without it whoever tries is refused, while the run lasts.
 
@@ -65,7 +67,7 @@ def simulate(
         (3, Approved(by='', note='', at=None))
     """
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
-    work = run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start)
+    work = run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start, cancel_after)
     with contextlib.nullcontext() if network else refused():
         try:
             return finished(work)
@@ -87,6 +89,7 @@ class Simulate(Protocol):
         steps: Answers = ...,
         seed: int = ...,
         start: datetime = ...,
+        cancel_after: timedelta | None = ...,
         handlers: Handlers | None = ...,
         network: bool = ...,
     ) -> Simulated[A, E]: ...
@@ -99,8 +102,10 @@ def strictly(*, network: bool) -> Simulate:
         network: What is meant where a call says nothing else.
     """
 
-    def strict(effect: Effect[A, E], **script: Any) -> Simulated[A, E]:
-        sim = simulate(effect, **{"network": network, **script})
+    allowed = network
+
+    def strict(effect: Effect[A, E], *, network: bool = allowed, **script: Any) -> Simulated[A, E]:
+        sim = simulate(effect, network=network, **script)
         if sim.unused:
             told = "\n".join(map(str, sim.unused))
             raise ScriptError(

@@ -27,6 +27,7 @@ SHOWN = {
     "perdure.core.retry": 1,
     "perdure.testing.crashing": 1,
     "perdure.testing.fakes": 1,
+    "perdure.testing.histories": 2,
     "perdure.testing.simulating": 1,
 }
 

@@ -197,8 +197,9 @@ class Drive:
                     return parked
             await self._record.commit()
             if self._starting:
-                await self._record.still_ours()
-            self._start()
+                while self._record.lapsed:  # again, where we were frozen while we renewed it
+                    await self._record.still_ours()
+                self._start()
             await self._turn()
 
     # -- taking up requests ------------------------------------------------------------------------------------------
@@ -228,13 +229,11 @@ class Drive:
         self._walk, self._history.outcomes, self._history.unfinished = Replayed(self._machine, [], {}), [], {}
 
     def _open_fresh(self) -> None:
-        while True:
-            self._close_cancelled()
-            fresh = self._machine.fresh()
-            if not fresh:
-                return
+        self._close_cancelled()
+        while fresh := self._machine.fresh():
             for request in fresh:
                 self._open(request, None, None)
+            self._close_cancelled()
 
     def _open(self, request: Request, known: Unfinished | None, gate: Gate | None) -> None:
         if self._machine.pending.get(request.key) is not request:
@@ -361,9 +360,10 @@ class Drive:
 
     async def _turn(self) -> None:
         """Wait until something happens, and let the machine know."""
-        if await self._happened():
+        boot = self._world.clock.boot()
+        if (self._limited or self._timers or self._look_outside or boot >= self._next_poll) and await self._happened():
             return
-        for event in await self._effects.next(self._until()):
+        for event in await self._effects.next(self._until(boot)):
             match event:
                 case Stop():
                     self._stopping(event)
@@ -404,9 +404,8 @@ class Drive:
             happened = happened or taken
             self._open_fresh()
 
-    def _until(self) -> int:
+    def _until(self, boot: int) -> int:
         """When the next turn is due at the latest, in milliseconds since boot."""
-        boot = self._world.clock.boot()
         until: float = self._record.renew_at
         if self._stop is None:
             until = min(until, self._next_poll)
@@ -466,7 +465,7 @@ class Drive:
             self._unstarted += 1  # cut off by our stopping: the next worker makes another attempt
             return
         op, outcome, number = running.op, event.outcome, running.attempt.number
-        if isinstance(outcome, Failure):
+        if not isinstance(outcome, Success):
             error, failed = outcome.failure(), running.failed + 1
             now, key = self._world.clock.now(), running.attempt.idempotency_key
             elapsed = timedelta(milliseconds=now - running.began_at)
@@ -523,6 +522,8 @@ class Drive:
         return True
 
     def _close_cancelled(self) -> None:
+        if not self._machine.cancelled:
+            return
         for path in self._machine.cancelled:
             self._record.close(path)
             self._limited.pop(path, None)

@@ -96,10 +96,12 @@ class MemoryStore:
         return self.rows.setdefault(run.run_id, run)
 
     async def claim(
-        self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
         run = self.rows.get(run_id)
-        if run is None or run.fence != seen or run.status in TERMINAL or self._last(run_id) != last:
+        if run is None or run.status in TERMINAL:
+            return None
+        if (run.fence, run.lease_until, self._last(run_id)) != (seen, lease, last):
             return None
         self.rows[run_id] = attrs.evolve(
             run,

@@ -166,10 +166,12 @@ class MortalStore:
         return await self._write("start", "the run was recorded", lambda: self.inner.start(run), lambda _: True)
 
     async def claim(
-        self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
         async def take() -> Claim | None:
-            return await self.inner.claim(run_id, owner, seen=seen, last=last, lease_until=lease_until, epoch=epoch)
+            return await self.inner.claim(
+                run_id, owner, seen=seen, lease=lease, last=last, lease_until=lease_until, epoch=epoch
+            )
 
         claim = await self._write("claim", "a worker claimed the run", take, lambda claim: claim is None)
         if claim is not None and self._frozen is not None:

@@ -38,9 +38,16 @@ MOST_ATTEMPTS: Final = 100_000
 
 _RUN_ID: Final = "simulated"
 _AT_ONCE: Final = timedelta(0)
+_THE_END: Final = datetime.max.replace(tzinfo=UTC)
 
 
-async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datetime = START) -> Simulated[A, E]:
+async def run(
+    effect: Effect[A, E],
+    cast: Cast,
+    handlers: Handlers,
+    start: datetime = START,
+    cancel_after: timedelta | None = None,
+) -> Simulated[A, E]:
     """Drive an effect to its end, in virtual time.
 
     Args:
@@ -48,6 +55,7 @@ async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datet
         cast: Who answers.
         handlers: What leaves mean that the cast lets answer by themselves; steps run their functions.
         start: When it starts.
+        cancel_after: When somebody cancels it, if it has not ended by then.
 
     Raises:
         Defect: The program did what no program may, or gave what cannot be recorded.
@@ -57,11 +65,16 @@ async def run(effect: Effect[A, E], cast: Cast, handlers: Handlers, start: datet
         raise Defect(f"start={start!r}: give an aware datetime, such as datetime(2030, 1, 1, tzinfo=UTC)")
     world = _World(cast, {Step: steps(None), **handlers}, start.astimezone(UTC))
     machine = Machine(effect)
-    top = _Run(machine, _RUN_ID)
+    top = _Run(machine)
     try:
         await world.go_on(top)
         while machine.outcome is None:
-            await world.turn(top)
+            if cancel_after is not None and not world.anything_by(world.start + cancel_after):
+                world.now, cancel_after = world.start + cancel_after, None
+                machine.cancel("by the test")
+                await world.go_on(top)
+            else:
+                await world.turn(top)
         return Simulated(
             machine.result(),
             tuple(draft.record() for draft in world.drafts),
@@ -106,12 +119,15 @@ class _Open:
 
 @attrs.define(eq=False)
 class _Run:
-    """One machine: of the run itself, or of a child run that answers a request of another."""
+    """One machine: of the run itself, or of a child run that answers a request of another.
+
+    `where` it stands: the path of that request, after those above; empty for the run itself.
+    """
 
     machine: Machine[Any, Any]
-    id: str
+    where: str = ""
     parent: _Open | None = None
-    open: dict[str, _Open] = attrs.field(factory=dict)
+    open: dict[str, _Open] = attrs.field(factory=dict[str, "_Open"])
 
     def everything_open(self) -> Iterator[_Open]:
         """What is open here and in child runs."""
@@ -140,20 +156,22 @@ class _World:
         self._due: list[tuple[datetime, float, int, _Open, Answer | None]] = []
         self._planned = 0
 
+    def anything_by(self, moment: datetime) -> bool:
+        """Whether something is due until then."""
+        while self._due and not _awaited(self._due[0][3]):
+            heapq.heappop(self._due)
+        return bool(self._due) and self._due[0][0] <= moment
+
     async def turn(self, top: _Run) -> None:
         """Let happen what is due next."""
-        while self._due:
-            due, _, _, one, answer = heapq.heappop(self._due)
-            if one.run.open.get(one.path) is not one:
-                continue  # nobody waits for it any more
-            self.now = due
-            if answer is None:
-                await self._attempt(one)
-            else:
-                self._ended(one, answer)
-                await self.go_on(one.run)
-            return
-        raise ScriptError(_deadlock(list(top.everything_open())))
+        if not self.anything_by(_THE_END):
+            raise ScriptError(_deadlock(list(top.everything_open())))
+        self.now, _, _, one, answer = heapq.heappop(self._due)
+        if answer is None:
+            await self._attempt(one)
+        else:
+            self._ended(one, answer)
+            await self.go_on(one.run)
 
     async def go_on(self, run: _Run) -> None:
         """Close what nobody waits for any more, and begin what is asked now."""
@@ -172,13 +190,13 @@ class _World:
         if one.draft is not None:
             one.draft.ended = self.now
         if one.child is not None:
-            for below in one.child.everything_open():
+            for below in one.child.open.values():
                 self._cut(below)
             one.child.close()
 
     async def _begin(self, run: _Run, request: Request) -> None:
-        path = request.key
-        one = run.open[path] = _Open(run, request.op, path, idempotency_key(_RUN_ID, run.id, path), self.now)
+        path, key = request.key, idempotency_key(_RUN_ID, run.where, request.key)
+        one = run.open[path] = _Open(run, request.op, path, key, self.now)
         await self._attempt(one)
 
     async def _attempt(self, one: _Open) -> None:
@@ -189,8 +207,7 @@ class _World:
             )
         op = one.op
         given = _recordable(f"what is asked under {one.path}", op.encode)
-        run = one.run.parent.path if one.run.parent is not None else ""
-        one.draft = _Draft(op, one.path, one.failed + 1, given, run, self.now, self.now)
+        one.draft = _Draft(op, one.path, one.failed + 1, given, one.run.where, self.now, self.now)
         self.drafts.append(one.draft)
         answer, delay = await self._answer(one)
         limit = op.expires if isinstance(op, Suspend) else op.timeout
@@ -203,7 +220,9 @@ class _World:
     async def _answer(self, one: _Open) -> tuple[Answer | None, timedelta]:
         """What an attempt is answered, and after how long; None for an answer that is not known or never comes."""
         op = one.op
-        cue = self._cast.find(op, one.path, one.failed)
+        attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
+        making(attempt)
+        cue = self._cast.find(op, one.path, one.failed, one.run.where)
         if cue is not None:
             return cue.answer, cue.delay
         match op:
@@ -212,15 +231,14 @@ class _World:
             case Sleep():
                 return Success(None), max(op.due(self.now, one.key) - self.now, _AT_ONCE)
             case Child():
-                one.child = _Run(Machine(op.call), f"{one.run.id}/{one.path}", one)
+                where = f"{one.run.where}/{one.path}" if one.run.where else one.path
+                one.child = _Run(Machine(op.call), where, one)
                 await self.go_on(one.child)
                 return None, _AT_ONCE
             case _:
-                attempt = Attempt(one.run.id, one.path, one.failed + 1, one.key)
-                making(attempt)
                 answer = await find(self._handlers, op)(Asked(op.given(), attempt))
                 raise_what_is_for_the_test(answer)
-                return answer, self._cast.lasts(op, one.path, one.failed)
+                return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
 
     def _ended(self, one: _Open, answer: Answer) -> None:
         """An attempt has ended: another one follows, or the machine goes on."""
@@ -254,6 +272,11 @@ def raise_what_is_for_the_test(answer: Answer) -> None:
     error: object = answer.failure() if isinstance(answer, Failure) else None
     if isinstance(error, BaseException) and isinstance(error.__cause__, ScriptError):
         raise error.__cause__
+
+
+def _awaited(one: _Open) -> bool:
+    """Whether somebody still waits for it."""
+    return one.run.open.get(one.path) is one
 
 
 def _recordable(what: str, make: Any) -> Any:  # Any: a function, and the JSON or text that it makes

@@ -148,6 +148,8 @@ class Unused:
 
 
 _Where: TypeAlias = Literal["answers", "agents", "steps"]
+#: Which attempt it is, before a crash as after it: where its run stands, its path, and how many have failed before.
+_Which: TypeAlias = tuple[str, str, int]
 
 
 class Cast:
@@ -187,9 +189,9 @@ class Cast:
         }
         self._used: set[tuple[_Where, str]] = set()
         self._met: dict[_Where, dict[str, None]] = {"answers": {}, "agents": {}, "steps": {}}
-        self._turns: dict[Each, dict[tuple[str, int], int]] = {}
+        self._turns: dict[Each, dict[_Which, int]] = {}
 
-    def find(self, op: Op[Any, Any], path: str, failed: int = 0) -> Cue | None:
+    def find(self, op: Op[Any, Any], path: str, failed: int = 0, run: str = "") -> Cue | None:
         """What the script says of one attempt, or None where the leaf is to answer by itself.
 
         Those are steps that may run again, asks of `Scripted` agents only, child runs, timers and the clock.
@@ -198,6 +200,7 @@ class Cast:
             op: What is asked.
             path: Its key.
             failed: How many attempts at it have failed by their own doing. The same attempt gets the same answer again.
+            run: Where the child run stands that asks; empty for the run itself.
 
         Raises:
             Unscripted: The script is silent, and the leaf must not answer by itself.
@@ -210,16 +213,16 @@ class Cast:
         key = self._key(where, op, path)
         if key is not None:
             self._used.add((where, key))
-            return self._cue(_Part(op, path, failed, f"{where}[{key!r}]"), self._scripts[where][key])
+            return self._cue(_Part(op, path, (run, path, failed), f"{where}[{key!r}]"), self._scripts[where][key])
         if self._approve and isinstance(op, Suspend) and op.approvable:
             return Cue(Success(_decision(op, "approve")))
         if self._auto and isinstance(op, Ask):
-            return self._cue(_Part(op, path, failed, "agents"), auto)
+            return self._cue(_Part(op, path, (run, path, failed), "agents"), auto)
         if _by_itself(op) or not self._handled.isdisjoint(type(op).__mro__):
             return None
         raise Unscripted(_line_to_add(op, path, where))
 
-    def lasts(self, op: Op[Any, Any], path: str, failed: int = 0) -> timedelta:
+    def lasts(self, op: Op[Any, Any], path: str, failed: int = 0, run: str = "") -> timedelta:
         """How long an attempt takes that the leaf answers by itself: within its estimate, as the seed decides.
 
         Nothing, where nobody estimated it.
@@ -227,7 +230,9 @@ class Cast:
         seconds = _estimate(op).seconds
         if seconds.max is None:
             return timedelta(seconds=seconds.min if seconds.expected is None else seconds.expected)
-        return timedelta(seconds=seconds.min + (seconds.max - seconds.min) * spread(f"{self.seed}|{path}", failed))
+        return timedelta(
+            seconds=seconds.min + (seconds.max - seconds.min) * spread(f"{self.seed}|{run}|{path}", failed)
+        )
 
     def unused(self) -> tuple[Unused, ...]:
         """The entries that answered nothing so far, in their order."""
@@ -259,13 +264,13 @@ class Cast:
         if entry is never:
             return Cue(None, delay)
         if entry is auto:
-            dice = random.Random(f"{self.seed}|{part.path}|{part.failed}")
+            dice = random.Random(f"{self.seed}|{part.attempt}")
             return Cue(part.checked(Success(made(part.op.output, dice))), delay)
         return Cue(part.checked(part.answer(entry)), delay)
 
     def _next(self, entry: Each, part: _Part) -> object:
         turns = self._turns.setdefault(entry, {})
-        turn = turns.setdefault((part.path, part.failed), len(turns))
+        turn = turns.setdefault(part.attempt, len(turns))
         if turn >= len(entry.answers):
             raise ScriptError(
                 f"{part.line}: each(…) has {len(entry.answers)} answers, and {_called(part.op, part.path)} is use "
@@ -280,7 +285,7 @@ class _Part:
 
     op: Op[Any, Any]
     path: str
-    failed: int
+    attempt: _Which
     line: str
 
     def answer(self, entry: object) -> Answer:
@@ -349,7 +354,7 @@ class _Part:
 def _mapping(where: str, script: object, other: str = "") -> Answers:
     if not isinstance(script, Mapping):
         raise Defect(f"{where}={script!r}: give a mapping from names to answers{other}")
-    found: Answers = script
+    found: Answers = script  # pyright: ignore[reportUnknownVariableType]  # isinstance tells no parameters
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic
@@ -42,7 +41,7 @@ class Record:
         ended: In virtual time.
         given: What was asked, as JSON: the prompt of an ask, the arguments of a step by name.
         outcome: How the attempt ended; None where nobody waited for it any more.
-        run: The path of the child run that asked it; empty for the run itself.
+        run: Where the child run stands that asked it, by its path; empty for the run itself.
     """
 
     op: Op[Any, Any] = attrs.field(repr=False)
@@ -78,7 +77,7 @@ class Record:
             each = [op.estimate]
         else:
             return None
-        tried: list[Estimate] = list(itertools.accumulate(each, operator.add))
+        tried = list(itertools.accumulate(each, Estimate.__add__))
         match self.outcome:
             case None:
                 return _any((FREE, *tried))
@@ -137,7 +136,7 @@ class Simulated(Generic[A, E]):
     def cost(self) -> Estimate:
         """What all attempts may have cost together, of those whose authors say something."""
         costs = (record.cost for record in self.trace)
-        return functools.reduce(operator.add, (cost for cost in costs if cost is not None), FREE)
+        return functools.reduce(Estimate.__add__, (cost for cost in costs if cost is not None), FREE)
 
     def story(self) -> str:
         """The last attempts for people, one a line, each with the time since the start."""
@@ -148,4 +147,4 @@ class Simulated(Generic[A, E]):
 
 
 def _any(ways: Iterable[Estimate]) -> Estimate:
-    return functools.reduce(operator.or_, ways)
+    return functools.reduce(Estimate.__or__, ways)

@@ -13,23 +13,24 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
-from returns.result import Failure
 
 from perdure.core import outcomes
-from perdure.core.codec import CodecError
+from perdure.core.codec import CodecError, canonical
 from perdure.core.faults import Defect, Interrupted
 from perdure.core.identity import input_of
 from perdure.core.machine import Machine
 from perdure.interpreters.durable.chain import verify
 from perdure.interpreters.durable.ending import dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
-from perdure.interpreters.durable.ports import TERMINAL, Entry
+from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate
 from perdure.interpreters.simulate.trial import Executed, Told, restored
 
 DICE = "the workflow's body depends on something that is not recorded: a clock, dice, a global, a file, an argument"
+DICE_OR_ENGINE = f"{DICE}; or, if it does not, the interpreter does not replay what it recorded"
 MEND_DICE = "ask for the time with now(), and draw or read everything else in a @step, whose outcome is recorded"
 ENGINE = "the interpreter or the store broke a promise of its own; the workflow did not"
 MEND_ENGINE = "report it with this message and the workflow; a change of the workflow only hides it"
+_AGAIN = ("at first", "then")
 #: When, which kind, which path, and what.
 _Content: TypeAlias = tuple[int, str, str, str]
 #: No more of an input or outcome is shown, in characters.
@@ -74,12 +75,12 @@ def judge(run: Told, reference: Told, once: frozenset[str]) -> Finding | None:
     """
     cut = next((entry for entry in _outcomes(run) if entry.path in once and _interrupted(entry)), None)
     other = _compared(run, reference) if cut is None else _alike_until(cut, run, reference)
-    return next(_by_itself(run, reference), None) or next(other, None) or next(_fed_again(run), None)
+    return next(_by_itself(run), None) or next(other, None) or next(_fed_again(run), None)
 
 
 def sound(run: Told) -> Finding | None:
     """The first thing that is wrong with a run by itself, if anything is."""
-    return next(_by_itself(run, run), None)
+    return next(_by_itself(run), None)
 
 
 def _interrupted(entry: Entry) -> bool:
@@ -90,10 +91,11 @@ def _interrupted(entry: Entry) -> bool:
 # -- what holds of every run -----------------------------------------------------------------------------------------
 
 
-def _by_itself(run: Told, reference: Told) -> Iterator[Finding]:
+def _by_itself(run: Told) -> Iterator[Finding]:
     for text in run.intruded:
         yield _engine("", f"a worker that had lost the run wrote all the same: {text}")
-    yield from _stopped(run, reference)
+    yield from _asked_anew(run)
+    yield from _stopped(run)
     yield from _executions(run)
     try:
         verify(run.row.run_id if run.row else "", run.entries)
@@ -105,20 +107,29 @@ def _by_itself(run: Told, reference: Told) -> Iterator[Finding]:
     yield from _left_behind(run)
 
 
-def _stopped(run: Told, reference: Told) -> Iterator[Finding]:
+def _asked_anew(run: Told) -> Iterator[Finding]:
+    """Whether a gate was opened once more: what it shows has changed, or it was forgotten that it is open."""
+    first: dict[str, Gate] = {}
+    for gate in sorted(run.gates, key=lambda gate: gate.number):
+        before = first.setdefault(gate.path, gate)
+        if before.subject != gate.subject:
+            said = _difference(f"{before.prompt} {before.show}", f"{gate.prompt} {gate.show}", _AGAIN)
+            yield _dice(gate.path, f"gate {gate.path} was opened anew, because it shows something else\n{said}")
+        elif before is not gate:
+            yield _engine(gate.path, f"gate {gate.path} was opened anew, although it shows the same")
+
+
+def _stopped(run: Told) -> Iterator[Finding]:
     """What kept a run from ending."""
     match run.error:
         case None:
             return
-        case Drifted():
-            if next(_fed_again(run), None) is None:  # the program asks what was recorded: it was not replayed as it is
-                yield _engine("", f"the run did not end: Drifted: {_shortly(run.error)}")
-                return
-            step = next((path for path in _paths(run) if f" {path} " in f" {run.error} "), "")
-            asked = _inputs(run.executed).get(step)
-            before = _inputs(reference.executed).get(step)
-            said = "" if asked == before else f"\n{_difference(before, asked)}"
-            yield _dice(step, f"the workflow asks something else than was recorded{said}\n{_shortly(run.error)}")
+        case Drifted() as drifted:
+            step = drifted.entry.path if drifted.entry is not None else ""
+            asks = Finding(step, "the workflow asks something else than was recorded", DICE_OR_ENGINE, MEND_DICE)
+            found = next(_fed_again(run), asks)  # who rolls dice may roll the same once more
+            diff = f"\n{drifted.diff}" if drifted.diff else ""
+            yield attrs.evolve(found, wrong=f"when the run is taken over, {found.wrong}{diff}")
         case Blocked():
             what = "with" if run.died else "even without"
             yield Finding(
@@ -126,13 +137,6 @@ def _stopped(run: Told, reference: Told) -> Iterator[Finding]:
             )
         case error:
             yield _engine("", f"the run did not end: {type(error).__name__}: {error}")
-
-
-def _shortly(error: Exception) -> str:
-    """A refusal, without the commands that go on from it: nobody has this run."""
-    lines = str(error).splitlines()
-    last = next((n for n, line in enumerate(lines) if "Nothing was executed" in line), len(lines))
-    return "\n".join(lines[:last])
 
 
 def _executions(run: Told) -> Iterator[Finding]:
@@ -181,21 +185,31 @@ def _fed_again(run: Told) -> Iterator[Finding]:
     """Whether the record gives the end: the program, fed with it once more, must ask the same and end so."""
     if run.row is None:
         return
-    call, again = restored(run.call, run.row.input), "fed once more with its own record, "
+    call = restored(run.call, run.row.input)
     try:
         machine = Machine(call)
+        asked = set(machine.pending)
         for entry in _outcomes(run):
             request = machine.pending.get(entry.path)
-            if request is None or (entry.shape and input_of(request.op) != entry.input):
-                yield _dice(entry.path, f"{again}the workflow does not ask for {entry.path} as it was recorded")
+            if request is None:
+                yield _dice(
+                    entry.path, f"the workflow no longer asks for {entry.path}, of which an outcome is recorded"
+                )
+                return
+            if entry.shape and input_of(request.op) != entry.input:
+                said = _difference(_was_asked(run, entry.path), canonical(request.op.encode()), _AGAIN)
+                yield _dice(entry.path, f"{entry.path} is asked with another input\n{said}")
                 return
             machine.reply(entry.path, outcomes.load(entry.payload, request.op.output, request.op.errors))
+            asked.update(machine.pending)
         end = dump_end(call, machine.outcome)[0] if machine.outcome is not None else None
     except (Defect, CodecError) as broken:
-        yield _dice("", f"{again}the workflow fails: {broken}")
+        yield _dice("", f"fed once more with what was recorded, the workflow fails: {broken}")
         return
+    for path in sorted(_open(run) - asked):
+        yield _dice(path, f"the workflow no longer asks for {path}, which was begun")
     if run.row.outcome is not None and end != run.row.outcome:
-        yield _dice("", f"{again}the workflow ends with {end}; recorded was {run.row.outcome}")
+        yield _dice("", f"fed once more with what was recorded, it ends with {end}; recorded was {run.row.outcome}")
 
 
 # -- what holds between two ------------------------------------------------------------------------------------------
@@ -296,9 +310,7 @@ def _content(entry: Entry) -> _Content:
 
 
 def _said(run: Told) -> str:
-    status, outcome = (run.row.status, run.row.outcome) if run.row is not None else ("", None)
-    shown = run.outcome.failure() if isinstance(run.outcome, Failure) else run.outcome
-    return f"{status} {outcome} {shown!r}"
+    return f"{run.row.status} {run.row.outcome}" if run.row is not None else "nothing was recorded"
 
 
 def _gates(run: Told) -> set[tuple[str, int, str, str]]:
@@ -315,20 +327,22 @@ def _open(run: Told) -> set[str]:
     return {entry.path for entry in run.entries if entry.kind in ("begin", "wait") and entry.path not in ended}
 
 
-def _paths(run: Told) -> list[str]:
-    return sorted({entry.path for entry in run.entries}, key=len, reverse=True)
+def _was_asked(run: Told, path: str) -> str | None:
+    """What was first asked under a path, as far as anybody has written it down."""
+    shown = [f"[{json.dumps(gate.prompt)},{gate.show},…" for gate in run.gates if gate.path == path]
+    return next((one.input for one in run.executed if one.path == path), next(iter(shown), None))
 
 
 def _inputs(executed: Sequence[Executed]) -> dict[str, str]:
     return {one.path: one.input for one in executed}
 
 
-def _difference(before: str | None, after: str | None) -> str:
+def _difference(before: str | None, after: str | None, names: tuple[str, str] = ("without a crash", "with it")) -> str:
     """Two texts, from shortly before where they part."""
     one, two = before or "nothing", after or "nothing"
     parted = next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
     start = max(0, parted - 40) if max(len(one), len(two)) > _SHOWN else 0
-    return f"  without a crash  {_cut(one, start)}\n  with it          {_cut(two, start)}"
+    return "\n".join(f"  {name:<15}  {_cut(text, start)}" for name, text in zip(names, (one, two), strict=True))
 
 
 def _cut(text: str, start: int) -> str:

@@ -47,7 +47,9 @@ from perdure.core.leaves import Step
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
+from perdure.interpreters.durable.ports import Batch, Claim
 from perdure.interpreters.durable.takeover import begin
+from perdure.interpreters.simulate.memory_store import MemoryStore
 from perdure.interpreters.simulate.points import Points
 from perdure.interpreters.simulate.world import at_once
 
@@ -266,6 +268,30 @@ def test_a_frozen_owner_is_taken_over_after_its_lease_and_then_fenced_out() -> N
         run.start()
     assert status(run) == "succeeded"
     assert {entry.fence for entry in run.entries} == {1, 2}
+
+
+def test_a_worker_that_is_frozen_while_it_renews_its_lease_asks_once_more_before_it_starts_anything() -> None:
+    run = lab(chain(1))
+    renewed: list[int] = []
+
+    class Freezing(MemoryStore):
+        async def commit(self, batch: Batch) -> bool:
+            done = await super().commit(batch)
+            if not renewed:
+                run.clock.advance(31_000)  # past the lease
+            return done
+
+        async def renew(self, claim: Claim, lease_until: int) -> None:
+            await super().renew(claim, lease_until)
+            renewed.append(lease_until)
+            if len(renewed) == 1:
+                run.clock.advance(31_000)
+
+    run.store = Freezing()
+
+    assert run.start() == Finished(Success(0))
+    assert len(renewed) == 2
+    assert renewed[1] > run.clock.boot()
 
 
 def test_a_lease_is_renewed_by_the_drive_itself() -> None:

@@ -36,7 +36,7 @@ class Dice(Cast):
         super().__init__(seed=seed)
         self._faults = faults
 
-    def find(self, op: Op[Any, Any], path: str, failed: int = 0) -> Cue | None:
+    def find(self, op: Op[Any, Any], path: str, failed: int = 0, run: str = "") -> Cue | None:
         dice = random.Random(f"{self.seed}|{path}|{failed}")
         if isinstance(op, Sleep | Now):
             return None

@@ -228,12 +228,11 @@ BUGS = {
         """\
             await self._record.commit()
             if self._starting:
-                await self._record.still_ours()
-            self._start()
 """,
         """\
             self._start()
             await self._record.commit()
+            if self._starting:
 """,
         CHAIN,
         "acted before it was recorded that it begins",
@@ -344,7 +343,12 @@ BUGS = {
         "messages",
     ),
     "a gate is asked anew by every worker": Bug(
-        Drive, "_open_gate", 'goes_on = ("open", "decided") if', "goes_on = () if", GATED, "comes no further"
+        Drive,
+        "_open_gate",
+        'goes_on = ("open", "decided") if',
+        "goes_on = () if",
+        GATED,
+        "gate gated/go was opened anew",
     ),
     "the gate of a branch that has lost stays open": Bug(
         Drive,
@@ -383,7 +387,7 @@ entry = self._record.entry(kind, path, attempt, op, payload)
         "for n, entry in enumerate(history.outcomes):",
         "for n, entry in enumerate(sorted(history.outcomes, key=lambda entry: entry.path)):",
         CHAIN,
-        "the run did not end: Drifted",
+        "the interpreter does not replay what it recorded",
     ),
     "what is to be taken back is forgotten in a crash": Bug(
         replay,
@@ -413,7 +417,12 @@ entry = self._record.entry(kind, path, attempt, op, payload)
         "is no longer driven by worker",
     ),
     "a claim is given to whoever asks": Bug(
-        MemoryStore, "claim", "run.fence != seen or ", "", GATED, "a worker claimed the run"
+        MemoryStore,
+        "claim",
+        "!= (seen, lease, last)",
+        "!= (run.fence, run.lease_until, last)",
+        GATED,
+        "a worker claimed the run",
     ),
 }
 

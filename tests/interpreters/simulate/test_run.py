@@ -217,6 +217,12 @@ def test_all_attempts_of_a_step_have_one_key_and_are_counted() -> None:
     assert len({one.idempotency_key for one in seen}) == 1
 
 
+def test_a_function_of_the_script_knows_its_attempt_as_the_real_one_does() -> None:
+    sim = simulate(plain(1), steps={"plain": lambda n: attempt().number + len(attempt().idempotency_key)})
+
+    assert sim.value() == 1 + 32
+
+
 def test_retry_around_an_effect_gives_up_after_its_deadline() -> None:
     policy = Retry(attempts=100, wait=HOUR, factor=1, within=DAY)
     sim = simulate(retry(fail(Refused("no")), policy))
@@ -349,6 +355,19 @@ def test_a_child_is_a_run_of_its_own_in_the_same_time() -> None:
         ("outer/inner", "inner/where"),
     ]
     assert simulate(outer(0)).outcome == Failure(Refused("zero"))
+
+
+def test_two_children_of_one_workflow_are_two_runs() -> None:
+    @workflow
+    def twice() -> Do[tuple[str, str], Refused | StepFault]:
+        first = yield from child(inner(1))
+        second = yield from child(inner(2))
+        return first, second
+
+    sim = simulate(twice(), steps={"where": each("here", "there")})
+
+    assert sim.value() == ("here", "there")
+    assert {record.run for record in sim.trace} == {"", "twice/inner", "twice/inner#2"}
 
 
 def test_a_child_may_be_scripted_as_a_whole() -> None:
@@ -603,5 +622,33 @@ def test_it_works_inside_of_a_running_loop() -> None:
     assert asyncio.run(test()) == 2
 
 
-def test_nobody_cancels_a_simulated_run() -> None:
-    assert not isinstance(simulate(typed(0)).outcome.failure(), Cancelled)
+# -- cancelling -------------------------------------------------------------------------------------------------------
+
+
+@workflow
+def booked() -> Do[str, Refused | StepFault]:
+    yield from compensate(plain(1), lambda n: plain(n).bind(lambda _: sleep(HOUR)))
+    yield from child(inner(1))
+    yield from approval("go")
+    return "booked"
+
+
+@pytest.mark.parametrize("entry", [never, after(3 * DAY, "approve")])
+def test_a_run_that_is_cancelled_takes_back_what_was_done(entry: object) -> None:
+    sim = simulate(booked(), answers={"go": entry}, cancel_after=DAY)
+
+    assert sim.outcome == Failure(Cancelled("by the test"))
+    assert sim.elapsed == DAY + HOUR
+    assert [record.path for record in sim.trace[-3:]] == ["booked/go", "undo/plain", "undo/sleep"]
+    assert sim.asked("go")[0].outcome is None
+
+
+def test_a_child_run_is_closed_with_a_run_that_is_cancelled() -> None:
+    sim = simulate(booked(), cancel_after=MINUTE)
+
+    assert sim.outcome == Failure(Cancelled("by the test"))
+    assert sim.asked("inner/sleep")[0].ended - sim.trace[0].began == MINUTE
+
+
+def test_who_has_ended_by_then_is_not_cancelled() -> None:
+    assert simulate(booked(), answers="approve", cancel_after=HOUR).value() == "booked"

@@ -171,7 +171,7 @@ class LoopEffects:
             return
         except BaseException as error:  # sys.exit() in a step ends the step, not the worker
             outcome = _escaped(asked, error)
-        if not isinstance(outcome, Success | Failure):
+        if not isinstance(outcome, (Success, Failure)):
             self._tell(_broken(asked, f"returned {outcome!r}"))
             return
         if self._tasks.get(attempt.path) is asyncio.current_task():
