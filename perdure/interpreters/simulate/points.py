@@ -190,10 +190,16 @@ class MortalStore:
             return done
 
         step, text = _said(batch)
-        awaited = batch.status == "parked" and self.agenda.next_at < self.agenda.moment(batch.wake_at)
-        if awaited and self.points.answered_meanwhile(step, text):
+        if await self._comes_to_rest(batch) and self.points.answered_meanwhile(step, text):
             self.agenda.leap()
         return await self._write(step, text, write)
+
+    async def _comes_to_rest(self, batch: Batch) -> bool:
+        """Whether a batch parks the run, where nothing is left for it, until somebody does something."""
+        if batch.status != "parked" or self.agenda.next_at >= self.agenda.moment(batch.wake_at):
+            return False
+        outside = await self.inner.outside(batch.claim.run_id, batch.awaits)
+        return not (outside.gates or outside.signals)
 
     async def renew(self, claim: Claim, lease_until: int) -> None:
         await self._write("lease", "the lease was renewed", lambda: self.inner.renew(claim, lease_until))

@@ -24,6 +24,7 @@ from perdure.interpreters.durable.ending import dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate
 from perdure.interpreters.simulate.trial import Executed, Told, restored
+from perdure.interpreters.simulate.world import Stuck
 
 DICE = "the workflow's body depends on something that is not recorded: a clock, dice, a global, a file, an argument"
 DICE_OR_ENGINE = f"{DICE}; or, if it does not, the interpreter does not replay what it recorded"
@@ -134,6 +135,13 @@ def _stopped(run: Told) -> Iterator[Finding]:
             what = "with" if run.died else "even without"
             yield Finding(
                 "", f"the run is blocked: {run.error}", f"its code cannot go on {what} a crash", "mend the code"
+            )
+        case Stuck() if not run.died:
+            yield Finding(
+                "",
+                f"the run does not end: {run.error}",
+                "nothing that the script says moves it on",
+                "let the script answer what it waits for, or give the gate `expires=` or the step `timeout=`",
             )
         case error:
             yield _engine("", f"the run did not end: {type(error).__name__}: {error}")
