@@ -288,7 +288,12 @@ class Stop:
     why: str
 
 
-Event: TypeAlias = Ended | Stop
+@attrs.frozen
+class Left:
+    """Somebody left something for the run: a hint to look outside now, in worlds that can tell."""
+
+
+Event: TypeAlias = Ended | Stop | Left
 
 
 class Effects(Protocol):

@@ -237,7 +237,7 @@ class _World:
                 return None, _AT_ONCE
             case _:
                 answer = await find(self._handlers, op)(Asked(op.given(), attempt))
-                _raise_what_is_for_the_test(answer)
+                raise_what_is_for_the_test(answer)
                 return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
 
     def _ended(self, one: _Open, answer: Answer) -> None:
@@ -267,7 +267,7 @@ class _World:
         heapq.heappush(self._due, (due, self._dice.random(), self._planned, one, answer))
 
 
-def _raise_what_is_for_the_test(answer: Answer) -> None:
+def raise_what_is_for_the_test(answer: Answer) -> None:
     """What the simulation refuses inside of real code is no failure of that code."""
     error: object = answer.failure() if isinstance(answer, Failure) else None
     if isinstance(error, BaseException) and isinstance(error.__cause__, ScriptError):

@@ -15,7 +15,7 @@ import attrs
 import pytest
 from mutations import KINDS, PRELUDE, WORKFLOWS, Mutation, call, mutations
 from returns.result import Failure, Success
-from worlds import Boundaries, Lab, MemoryStore
+from worlds import Lab
 
 from perdure import StepFault
 from perdure.core.asked import Answer, Asked
@@ -28,30 +28,33 @@ from perdure.interpreters.durable.foresee import foresee
 from perdure.interpreters.durable.recorded import Recorded
 from perdure.interpreters.durable.verdicts import Cannot, GoesOn, NeedsRename, Verdict
 from perdure.interpreters.simulate.made import made
+from perdure.interpreters.simulate.memory_store import MemoryStore
+from perdure.interpreters.simulate.points import Points
 
 #: Ways through each workflow: other replies, other answers, other failures.
 SEEDS = range(2)
 
 
 @attrs.define
-class Camera(Boundaries):
+class Camera(Points):
     """Keeps the store as it was after every commit: where a process may have died."""
 
     lab: Lab | None = None
     states: list[MemoryStore] = attrs.field(factory=list)
 
-    def reach(self, what: str) -> None:
-        if what == "after commit" and self.lab is not None:
+    def after_write(self, step: str, text: str) -> None:
+        super().after_write(step, text)
+        if self.lab is not None:
             self.shoot(self.lab)
 
     def shoot(self, lab: Lab) -> None:
-        if not lab.ended:
+        if lab.entries and not lab.ended:
             self.states.append(copied(lab.store))
 
 
 def copied(store: MemoryStore) -> MemoryStore:
     journals = {run_id: list(entries) for run_id, entries in store.journals.items()}
-    return MemoryStore(Boundaries(), dict(store.rows), journals, dict(store.gate_rows), list(store.inbox))
+    return MemoryStore(dict(store.rows), journals, dict(store.gate_rows), dict(store.inbox))
 
 
 def replies(seed: int) -> Any:
@@ -80,7 +83,7 @@ def leave_answers(lab: Lab, rng: random.Random) -> None:
     for key, gate in list(lab.store.gate_rows.items()):
         if gate.status == "open":
             if gate.kind == "signal":
-                lab.store.send(lab.run_id, gate.name, fitting(gate.schema, rng))
+                lab.send(gate.name, fitting(gate.schema, rng))
             else:
                 answer = fitting(gate.schema, rng)
                 lab.store.gate_rows[key] = attrs.evolve(gate, status="decided", answer=answer, decided_at=1)
@@ -89,7 +92,7 @@ def leave_answers(lab: Lab, rng: random.Random) -> None:
 def states(source: str, seed: int) -> Iterator[tuple[MemoryStore, int]]:
     """Every state in which one run of a workflow can be found, with the time in that state."""
     rng, camera = random.Random(seed), Camera()
-    lab = camera.lab = Lab(call(source), replies(seed), boundaries=camera)
+    lab = camera.lab = Lab(call(source), replies(seed), points=camera)
     for _ in range(40):
         rest = lab.start() if lab.run_id not in lab.store.rows else lab.resume()
         if isinstance(rest, Finished):
@@ -105,7 +108,9 @@ def states(source: str, seed: int) -> Iterator[tuple[MemoryStore, int]]:
 
 
 def recorded(store: MemoryStore) -> Recorded:
-    return Recorded(store.rows["run"], store.journals["run"], list(store.gate_rows.values()), store.inbox)
+    return Recorded(
+        store.rows["run"], store.journals["run"], list(store.gate_rows.values()), list(store.inbox.values())
+    )
 
 
 def refused(store: MemoryStore, program: Call[Any, Any], seed: int, now: int, rename: Any = None) -> str:
