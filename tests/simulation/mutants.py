@@ -15,6 +15,8 @@ from typing import Any
 
 import attrs
 
+from .world import Played, play
+
 _ENGINE = "perdure.interpreters.durable"
 
 
@@ -235,6 +237,11 @@ MUTANTS = (
         1000,
     ),
 )
+
+
+def found(mutant: Mutant) -> Played | None:
+    """The first world that finds the bug, which must be in the engine already."""
+    return next((played for seed in range(mutant.within) if (played := play(seed)).broken is not None), None)
 
 
 @contextmanager

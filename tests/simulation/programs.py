@@ -36,7 +36,6 @@ from perdure import (
     loop,
     now,
     parallel,
-    pure,
     race,
     retry,
     saga,
