@@ -62,13 +62,16 @@ def _many(first: int, worlds: float, seconds: float, processes: int) -> int:
     # Not forked: a process that plays worlds has a database of its own in memory.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(tally, chunk) for chunk in itertools.islice(chunks, 2 * processes)}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for one in done:
-                total.add(one.result())
-                more = next(chunks, None) if time.monotonic() - began < seconds else None
-                if more is not None:
-                    running.add(pool.submit(tally, more))
+        try:
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for one in done:
+                    total.add(one.result())
+                    more = next(chunks, None) if time.monotonic() - began < seconds else None
+                    if more is not None:
+                        running.add(pool.submit(tally, more))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)  # and tell how far it came
     again = f"python -m tests.simulation --schedules {total.worlds}" + (f" --from {first}" if first else "")
     print(total.text(time.monotonic() - began, processes, again))
     for seed, _, _ in sorted(total.broken)[:3]:

@@ -76,13 +76,6 @@ MUTANTS = (
         2000,
     ),
     Mutant(
-        "a run is claimed on the strength of an old journal",
-        "texts",
-        "WHERE journal.run_id = :run_id), 0) = :last",
-        "WHERE journal.run_id = :run_id), 0) >= :last",
-        2000,
-    ),
-    Mutant(
         "an effect starts before it is recorded",
         "drive",
         "            await self._record.commit()\n            if self._starting:",
@@ -176,8 +169,8 @@ MUTANTS = (
     Mutant(
         "a write that may have been made is called busy",
         "transactions",
-        "            if isinstance(worse, Busy) or ",
-        "            if ",
+        'raise Unavailable(f"{why}; it may be recorded',
+        'raise Busy(f"{why}; it may be recorded',
         5000,
     ),
     Mutant(

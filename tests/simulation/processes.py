@@ -349,8 +349,9 @@ class SimulatedStore:
         try:
             done = await self._process.write("commit", write, joins=True)
         finally:
-            if batch.status is not None or batch.opened:
-                self._process.world.poke()
+            asked = bool(batch.opened or batch.taken or batch.refused)
+            if asked or batch.status is not None:
+                self._process.world.poke(asked=asked)
         self._books.acknowledge(batch, held)
         return done
 

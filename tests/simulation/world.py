@@ -189,7 +189,7 @@ class Simulation:
         self.chaos = False
         for actor in self.scheduler.actors:
             actor.group.thaws_at = 0
-        self.poke()
+        self.poke(asked=True)
 
     async def _nature(self) -> None:
         """Workers are born, and runs are started, until there are enough of both."""
@@ -360,12 +360,14 @@ class Simulation:
             and (standing.lease_until or 0) > self.boot()
         )
 
-    def poke(self) -> None:
-        """Something has changed: whoever waits for that looks again."""
-        self.news += 1
+    def poke(self, *, asked: bool = False) -> None:
+        """Something has changed: workers look again, and people too where something is asked of them."""
+        self.news += asked
+        places = ("idle", "nothing to do") if asked else ("idle",)
+        soon = self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0)
         for actor in self.scheduler.actors:
-            if actor.place in ("idle", "nothing to do"):
-                actor.until = min(actor.until, self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0))
+            if actor.place in places:
+                actor.until = min(actor.until, soon)
 
     def lasts(self, asked: Asked) -> int:
         """How long an attempt takes, in milliseconds."""
