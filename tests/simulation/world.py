@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -63,13 +63,20 @@ class Played:
     """How a world went.
 
     Attributes:
+        seed: What everything followed from.
+        without: Numbers of faults that were left out.
+        chosen: The programs were given, and not drawn.
         faults: What went wrong, in order.
         counts: Faults, and other things worth counting, by kind.
         digest: Of every turn and every row: the same for the same seed.
+        trees: The programs of its runs.
+        trace: Every turn: when, who, where.
         broken: The promise that was broken, if one was.
     """
 
     seed: int
+    without: frozenset[int]
+    chosen: bool
     faults: tuple[Fault, ...]
     counts: Counter[str]
     turns: int
@@ -82,8 +89,8 @@ class Played:
 class Simulation:
     """One world."""
 
-    def __init__(self, seed: int, without: frozenset[int] = frozenset()) -> None:
-        self.seed, self.without = seed, without
+    def __init__(self, seed: int, without: frozenset[int], trees: Mapping[str, str]) -> None:
+        self.seed, self.without, self._chosen = seed, without, bool(trees)
         self.rng = random.Random(seed)
         self.scheduler = Scheduler(self.rng)
         self.disk = disk()
@@ -102,10 +109,10 @@ class Simulation:
         self.trees: dict[str, str] = {}
         self.calls: dict[str, Call[Any, Any]] = {}
         for number in range(1, self.rng.choice((1, 1, 1, 2)) + 1):
-            tree = json.dumps(draw(self.rng, self.rng.choice((1, 2, 3, 4, 6))))
-            call = program(tree)
+            run_id, drawn = f"run-{number}", json.dumps(draw(self.rng, self.rng.choice((1, 2, 3, 4, 6))))
+            call = program(trees.get(run_id, drawn))
             assert isinstance(call, Call)
-            self.trees[f"run-{number}"], self.calls[f"run-{number}"] = tree, call
+            self.trees[run_id], self.calls[run_id] = trees.get(run_id, drawn), call
         self._rate = self.rng.choice((0.0, 0.01, 0.02, 0.05))
         self._moody = self.rng.choice((0.0, 0.03, 0.1))
         self._drawn = 0
@@ -115,7 +122,7 @@ class Simulation:
         self._boots, self._booted_at = 1, 0
         self._nursery: Actor | None = None
 
-    # -- playing ---------------------------------------------------------------------------------------------------------
+    # -- playing -------------------------------------------------------------------------------------------------------
 
     def play(self) -> Played:
         """Let it happen."""
@@ -136,6 +143,8 @@ class Simulation:
                 self.scheduler.end(lambda actor: True)
         return Played(
             self.seed,
+            self.without,
+            self._chosen,
             tuple(self.faults),
             self.counts,
             len(self.scheduler.trace),
@@ -180,7 +189,7 @@ class Simulation:
         self.chaos = False
         for actor in self.scheduler.actors:
             actor.group.thaws_at = 0
-        self.poke()
+        self.poke(asked=True)
 
     async def _nature(self) -> None:
         """Workers are born, and runs are started, until there are enough of both."""
@@ -225,10 +234,10 @@ class Simulation:
             claims=1,
         )
         store = SimulatedStore(worker, SimulatedEffects(worker, run_id))
-        while True:
+        run: Run | None = None
+        while run is None:
             try:
                 run = await store.start(mine)
-                break
             except Unavailable:
                 await self.scheduler.rest("to start again", self.scheduler.time + 200)
         self.books.started.add(run_id)
@@ -236,7 +245,7 @@ class Simulation:
         if run == mine and run_id not in worker.drives:
             worker.drive(run, fresh=True)
 
-    # -- what goes wrong -------------------------------------------------------------------------------------------------
+    # -- what goes wrong -----------------------------------------------------------------------------------------------
 
     def _dice(self, chance: float) -> random.Random | None:
         """The numbers by which a fault happens now, if one does. They depend on the fault's number alone."""
@@ -325,7 +334,7 @@ class Simulation:
             self._kill(process)
         self._boots, self._booted_at = self._boots + 1, self.scheduler.time
 
-    # -- what the world is like ------------------------------------------------------------------------------------------
+    # -- what the world is like ----------------------------------------------------------------------------------------
 
     @property
     def epoch(self) -> str:
@@ -351,12 +360,14 @@ class Simulation:
             and (standing.lease_until or 0) > self.boot()
         )
 
-    def poke(self) -> None:
-        """Something has changed: whoever waits for that looks again."""
-        self.news += 1
+    def poke(self, *, asked: bool = False) -> None:
+        """Something has changed: workers look again, and people too where something is asked of them."""
+        self.news += asked
+        places = ("idle", "nothing to do") if asked else ("idle",)
+        soon = self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0)
         for actor in self.scheduler.actors:
-            if actor.place in ("idle", "nothing to do"):
-                actor.until = min(actor.until, self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0))
+            if actor.place in places:
+                actor.until = min(actor.until, soon)
 
     def lasts(self, asked: Asked) -> int:
         """How long an attempt takes, in milliseconds."""
@@ -387,6 +398,6 @@ def _poll(milliseconds: int) -> Iterator[None]:
         drive.POLL = before
 
 
-def play(seed: int, without: frozenset[int] = frozenset()) -> Played:
-    """The world of this seed, without those of its faults."""
-    return Simulation(seed, without).play()
+def play(seed: int, without: frozenset[int] = frozenset(), trees: Mapping[str, str] = {}) -> Played:
+    """The world of this seed, without those of its faults, and with these programs for the runs that it has."""
+    return Simulation(seed, without, trees).play()
