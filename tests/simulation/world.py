@@ -9,8 +9,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,6 @@ import attrs
 from perdure.core import codec
 from perdure.core.asked import Asked
 from perdure.core.effect import Call
-from perdure.interpreters.durable import drive
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.errors import Unavailable
 from perdure.interpreters.durable.ports import Run
@@ -104,6 +102,8 @@ class Simulation:
             lease=timedelta(seconds=self.rng.choice((3, 3, 10))),
             linger=timedelta(seconds=self.rng.choice((0, 0, 5))),
             grace=timedelta(milliseconds=self.rng.choice((0, 100, 1000))),
+            # Looked outside seldom, there is more room for what comes in between.
+            poll=timedelta(milliseconds=self.rng.choice((50, 400))),
             on_change="refuse",
         )
         self.trees: dict[str, str] = {}
@@ -127,20 +127,19 @@ class Simulation:
     def play(self) -> Played:
         """Let it happen."""
         broken: Violation | None = None
-        with _poll(self.rng.choice((50, 400))):
-            try:
-                self._populate()
-                self._play()
-                invariants.check(self)
-            except Violation as violation:
-                broken = violation
-            except Exception as error:
-                broken = Violation("nothing is raised that is not promised", f"{type(error).__name__}: {error}")
-                broken.__cause__ = error
-            finally:
-                for group in self._workers.values():
-                    group.alive = False
-                self.scheduler.end(lambda actor: True)
+        try:
+            self._populate()
+            self._play()
+            invariants.check(self)
+        except Violation as violation:
+            broken = violation
+        except Exception as error:
+            broken = Violation("nothing is raised that is not promised", f"{type(error).__name__}: {error}")
+            broken.__cause__ = error
+        finally:
+            for group in self._workers.values():
+                group.alive = False
+            self.scheduler.end(lambda actor: True)
         return Played(
             self.seed,
             self.without,
@@ -386,16 +385,6 @@ class Simulation:
         for table in ("runs", "journal", "gates", "signals"):
             digest.update(repr(self.disk.observer.execute(f"SELECT * FROM {table}").fetchall()).encode())
         return digest.hexdigest()
-
-
-@contextmanager
-def _poll(milliseconds: int) -> Iterator[None]:
-    """How often a drive looks outside, in this world: seldom, there is more room for what comes in between."""
-    before, drive.POLL = drive.POLL, milliseconds
-    try:
-        yield
-    finally:
-        drive.POLL = before
 
 
 def play(seed: int, without: frozenset[int] = frozenset(), trees: Mapping[str, str] = {}) -> Played:
