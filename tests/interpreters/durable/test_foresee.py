@@ -21,11 +21,13 @@ from perdure import StepFault
 from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call
 from perdure.core.faults import Defect
+from perdure.interpreters.durable import foresee as foreseeing
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.durable.errors import Blocked, DurableError
 from perdure.interpreters.durable.foresee import foresee
 from perdure.interpreters.durable.recorded import Recorded
+from perdure.interpreters.durable.takeover import take_over
 from perdure.interpreters.durable.verdicts import Cannot, GoesOn, NeedsRename, Verdict
 from perdure.interpreters.simulate.made import made
 from perdure.interpreters.simulate.memory_store import MemoryStore
@@ -197,3 +199,84 @@ def hold(
         assert isinstance(verdict, GoesOn), where
     if edit.renames:
         assert not isinstance(verdict, Cannot), where
+
+
+# -- one by one ------------------------------------------------------------------------------------------------------
+
+
+SOURCE = PRELUDE + WORKFLOWS["straight"]
+
+
+def waiting(source: str = SOURCE) -> Lab:
+    """A run that waits at its gate."""
+    lab = Lab(call(source), replies(0))
+    assert isinstance(lab.start(), Parked)
+    return lab
+
+
+def test_a_run_that_was_renamed_before_is_renamed_from_the_name_that_it_has_now() -> None:
+    lab = waiting()
+    lab.call = call(SOURCE.replace("fetch(", "load("))
+    lab.resume(Options(rename={"fetch": "load"}))
+
+    verdict = foresee(recorded(lab.store), call(SOURCE.replace("fetch(", "get(")), now=lab.clock.now())
+
+    assert isinstance(verdict, NeedsRename)
+    assert verdict.rename == {"load": "get"}
+
+
+def test_a_damaged_journal_cannot_go_on() -> None:
+    kept = recorded(waiting().store)
+    damaged = attrs.evolve(kept, entries=[entry._replace(payload='{"ok":"other"}') for entry in kept.entries])
+
+    verdict = foresee(damaged, call(SOURCE), now=0)
+
+    assert isinstance(verdict, Cannot)
+    assert verdict.kind == "corrupt"
+    assert "is damaged" in verdict.why
+
+
+def test_what_is_open_then_is_told_with_the_end_where_there_is_one() -> None:
+    kept = recorded(waiting().store)
+
+    more = foresee(kept, call(SOURCE.replace('yield from approval("ok", prompt="Good?", show=draft)', "pass")), now=0)
+    done = foresee(kept, call(SOURCE), now=0)
+
+    assert isinstance(more, Cannot)  # what was waited for is not asked
+    assert done == GoesOn()  # it waits as it did: nothing is written
+    lab = waiting(SOURCE.replace("    more = yield from publish(draft.text)\n    return more", "    return page"))
+    leave_answers(lab, random.Random(0))
+    assert isinstance(ended := foresee(recorded(lab.store), lab.call, now=0), GoesOn)
+    assert isinstance(ended.outcome, Success)
+
+
+def test_a_step_that_is_put_before_one_of_its_shape_is_no_rename() -> None:
+    lab = Lab(call(SOURCE), replies(0))
+    lab.stop_after = 1
+    lab.start()  # it was stopped before `draft` had an answer
+    first = '    page = yield from fetch("home")'
+    source = SOURCE.replace(first, f'    yield from publish("news")\n{first}')
+
+    verdict = foresee(recorded(lab.store), call(source), now=0)
+
+    assert isinstance(verdict, Cannot)
+
+
+def test_an_edit_beyond_any_name_is_given_up_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+    monkeypatch.setattr(foreseeing, "take_over", lambda *given: (tries.append(1), take_over(*given))[1])
+    source = (
+        PRELUDE
+        + """
+@workflow
+def flow(n: int) -> Do[int]:
+    for k in range(40):
+        yield from parallel(count(k), count(k), count(k))
+    yield from suspend("go", bool)
+    return n
+"""
+    )
+    verdict = foresee(recorded(waiting(source).store), call(source.replace("parallel(", "parallel(extra(k), ")), now=0)
+
+    assert isinstance(verdict, Cannot)
+    assert len(tries) <= 1 + 200
