@@ -141,6 +141,22 @@ class Told:
     died: int
     intruded: Sequence[str]
 
+    @property
+    def outcomes(self) -> list[Entry]:
+        """What the program saw, in the order in which it did."""
+        return [entry for entry in self.entries if entry.kind in ("end", "wake")]
+
+    @property
+    def unfinished(self) -> set[str]:
+        """The paths that were begun or waited for, and have no outcome: a race that was lost leaves them so."""
+        ended = {entry.path for entry in self.outcomes}
+        return {entry.path for entry in self.entries if entry.kind in ("begin", "wait") and entry.path not in ended}
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What was asked of whatever acted, by path."""
+        return {one.path: one.input for one in self.executed}
+
 
 def stored(call: Call[Any, Any]) -> str:
     """The arguments of a call, as a run keeps them.
