@@ -17,8 +17,10 @@ from perdure.core.effect import Call
 from perdure.interpreters.simulate.finding import Finding
 from perdure.interpreters.simulate.invariants import by_itself
 from perdure.interpreters.simulate.memory_store import MemoryStore, SharedStore
+from perdure.interpreters.simulate.replies import Replies
 from perdure.interpreters.simulate.script import Unused
-from perdure.interpreters.simulate.trial import Replies, Told, Trial
+from perdure.interpreters.simulate.told import Told
+from perdure.interpreters.simulate.trial import Trial
 from perdure.interpreters.simulate.verdict import judge
 
 #: The labels of the points at which processes die, in their order.

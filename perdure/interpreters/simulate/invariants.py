@@ -22,7 +22,8 @@ from perdure.interpreters.durable.ending import dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
 from perdure.interpreters.durable.ports import TERMINAL, Gate
 from perdure.interpreters.simulate.finding import AGAIN, DICE_OR_ENGINE, MEND_DICE, Finding, dice, difference, engine
-from perdure.interpreters.simulate.trial import Told, restored
+from perdure.interpreters.simulate.told import Told
+from perdure.interpreters.simulate.trial import restored
 from perdure.interpreters.simulate.world import Stuck
 
 

@@ -11,7 +11,7 @@ from perdure.core.faults import Interrupted
 from perdure.interpreters.durable.ports import Entry
 from perdure.interpreters.simulate.finding import Finding, dice, difference, engine
 from perdure.interpreters.simulate.invariants import by_itself, fed_again
-from perdure.interpreters.simulate.trial import Told
+from perdure.interpreters.simulate.told import Told
 
 #: When, which kind, which path, and what.
 _Content: TypeAlias = tuple[int, str, str, str]
