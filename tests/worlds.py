@@ -17,7 +17,8 @@ from perdure.interpreters.durable.ending import Finished, Parked, Rest
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Event, Run, Stop, World
 from perdure.interpreters.durable.takeover import begin, take_over
 from perdure.interpreters.simulate.memory_store import MemoryStore
-from perdure.interpreters.simulate.points import Crash, MortalStore, Points
+from perdure.interpreters.simulate.mortal_store import MortalStore
+from perdure.interpreters.simulate.points import Crash, Points
 from perdure.interpreters.simulate.world import Agenda, NoEntropy, OneAlive, VirtualClock, VirtualEffects, at_once
 
 DEFAULT = Options()

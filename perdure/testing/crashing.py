@@ -18,9 +18,9 @@ from perdure.interpreters.durable.errors import Unusable
 from perdure.interpreters.handlers import find, making
 from perdure.interpreters.handlers import steps as step_functions
 from perdure.interpreters.simulate.crash import CrashSafe, Matrix, in_memory
+from perdure.interpreters.simulate.replies import Replies
 from perdure.interpreters.simulate.run import raise_what_is_for_the_test
 from perdure.interpreters.simulate.script import NOTHING, Answers, Cast, Cue, ScriptError
-from perdure.interpreters.simulate.trial import Replies
 from perdure.testing.network import refused
 from perdure.testing.simulating import finished
 

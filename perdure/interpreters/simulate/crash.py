@@ -14,10 +14,14 @@ from typing import Any, TypeAlias
 import attrs
 
 from perdure.core.effect import Call
+from perdure.interpreters.simulate.finding import Finding
+from perdure.interpreters.simulate.invariants import by_itself
 from perdure.interpreters.simulate.memory_store import MemoryStore, SharedStore
+from perdure.interpreters.simulate.replies import Replies
 from perdure.interpreters.simulate.script import Unused
-from perdure.interpreters.simulate.trial import Replies, Told, Trial
-from perdure.interpreters.simulate.verdict import Finding, judge, sound
+from perdure.interpreters.simulate.told import Told
+from perdure.interpreters.simulate.trial import Trial
+from perdure.interpreters.simulate.verdict import judge
 
 #: The labels of the points at which processes die, in their order.
 Crashes: TypeAlias = tuple[str, ...]
@@ -108,7 +112,7 @@ class Matrix:
             CrashUnsafe: One of them changes what the run does; those of more crashes are not tried.
         """
         reference = self.reference
-        finding = sound(reference)
+        finding = next(by_itself(reference), None)
         if finding is not None:
             raise CrashUnsafe(_report([Failed((), reference, finding)], Tried(0, 1, 1)), ())
         dice, tried = random.Random(seed), list[Tried]()

@@ -11,24 +11,26 @@ import contextlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from returns.result import Success
 
 from perdure.core import codec
-from perdure.core.asked import Answer, Asked, too_late
+from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.leaves import parameters_of
 from perdure.interpreters.durable.drive import Drive, Options
 from perdure.interpreters.durable.ending import Finished, Parked, Rest
 from perdure.interpreters.durable.errors import Conflict, Unusable
-from perdure.interpreters.durable.ports import Entry, Gate, Run, SignalRow, World
+from perdure.interpreters.durable.ports import Entry, Gate, Run, World
 from perdure.interpreters.durable.takeover import begin, take_over
 from perdure.interpreters.durable.times import millis
 from perdure.interpreters.simulate.memory_store import SharedStore
-from perdure.interpreters.simulate.points import Crash, MortalStore, Point, Points
+from perdure.interpreters.simulate.mortal_store import MortalStore
+from perdure.interpreters.simulate.points import Crash, Points
+from perdure.interpreters.simulate.replies import Replies
+from perdure.interpreters.simulate.told import Executed, Told
 from perdure.interpreters.simulate.world import (
     EPOCH,
     FOREVER,
@@ -45,101 +47,6 @@ from perdure.interpreters.simulate.world import (
 OPTIONS = Options(lease=FOREVER, poll=FOREVER, on_change="refuse")
 #: A run that needs so many processes in a row without an outcome will not have one.
 _IN_VAIN = 1000
-
-
-class Reply(Protocol):
-    """What becomes of one request, such as a `Cue` of a script."""
-
-    @property
-    def answer(self) -> Answer | None: ...
-    @property
-    def delay(self) -> timedelta: ...
-
-
-@attrs.frozen
-class Executed:
-    """One attempt that acted.
-
-    Attributes:
-        input: What was asked, as canonical JSON.
-        once: It must never be executed again.
-        failed: How many attempts had failed by their own doing.
-        at: When it acted, in milliseconds since boot.
-        seq: The last entry that was committed when it acted.
-    """
-
-    path: str
-    number: int
-    key: str
-    input: str
-    once: bool
-    failed: int
-    at: int
-    seq: int
-
-
-@attrs.define
-class Replies:
-    """What the world answers: the same attempt gets the same answer at the same moment, whoever asks.
-
-    Attributes:
-        perform: What becomes of an attempt that has failed so often before.
-        answers: What a person says at a gate, or what a message says.
-    """
-
-    perform: Callable[[Asked, int], Reply]
-    answers: Callable[[Op[Any, Any], str], Reply]
-    _attempts: dict[tuple[str, int, str], tuple[Answer, float]] = attrs.field(factory=dict)
-    _given: dict[tuple[str, str], Reply] = attrs.field(factory=dict)
-
-    def attempt(self, asked: Asked, failed: int, input: str, now: int) -> tuple[Answer, float]:
-        """The answer to an attempt, and when it comes (milliseconds since boot; infinity: never)."""
-        key = (asked.attempt.path, failed, input)
-        if key not in self._attempts:
-            reply, limit = self.perform(asked, failed), asked.op.timeout
-            if limit is not None and (reply.answer is None or reply.delay > limit):
-                self._attempts[key] = too_late(asked.op, limit), now + millis(limit)
-            elif reply.answer is None:
-                self._attempts[key] = Success(None), math.inf
-            else:
-                self._attempts[key] = reply.answer, now + millis(reply.delay)
-        answer, ends_at = self._attempts[key]
-        return answer, max(now, ends_at)
-
-    def gate(self, op: Op[Any, Any], gate: Gate) -> Reply:
-        """What is said at a gate."""
-        key = (gate.path, gate.show)
-        if key not in self._given:
-            self._given[key] = self.answers(op, gate.path)
-        return self._given[key]
-
-
-@attrs.frozen
-class Told:
-    """All that is left of a run, and all that it did.
-
-    Attributes:
-        call: What ran.
-        outcome: How it ended; None where `error` kept it from ending.
-        row: Its row, if it was recorded at all.
-        points: The places where it could have died.
-        since: How many of them came before its last crash.
-        died: How many crashes there were.
-        intruded: What a worker that had lost the run could write.
-    """
-
-    call: Call[Any, Any]
-    outcome: Outcome[Any, Any] | None
-    error: Exception | None
-    row: Run | None
-    entries: Sequence[Entry]
-    gates: Sequence[Gate]
-    signals: Sequence[SignalRow]
-    executed: Sequence[Executed]
-    points: Sequence[Point]
-    since: int
-    died: int
-    intruded: Sequence[str]
 
 
 def stored(call: Call[Any, Any]) -> str:
@@ -181,8 +88,8 @@ class Trial:
     ) -> None:
         self._call, self._input, self._run_id = call, stored(call), run_id
         self._replies, self._reopened = replies, reopened
-        self.clock = VirtualClock()
-        self._agenda = Agenda(self.clock)
+        self._clock = VirtualClock()
+        self._agenda = Agenda(self._clock)
         self._points = Points(crashes)
         self._executed: list[Executed] = []
         self._store = MortalStore(reopened(), self._points, self._agenda, self._opened)
@@ -198,7 +105,7 @@ class Trial:
         outcome, error = None, None
         try:
             outcome = self._live()
-        except (Stuck, Exception) as stopped:
+        except Exception as stopped:
             if isinstance(stopped, AssertionError) and not isinstance(stopped, Stuck):
                 raise
             error = stopped
@@ -239,7 +146,7 @@ class Trial:
         """One worker: it starts the run, or takes it over where it stands."""
         self._processes += 1
         me = OneAlive(f"worker-{self._processes}")
-        world = World(self._store, self.clock, me, NoEntropy())
+        world = World(self._store, self._clock, me, NoEntropy())
         call = restored(self._call, self._input)
         mine = self._row(me.me)
         if await self._store.find(self._run_id) is None and await self._store.start(mine) == mine:
@@ -250,7 +157,7 @@ class Trial:
                 return taken
             drive = taken
         self._drive = drive
-        return await drive.run(VirtualEffects(self.clock, self._perform, self._agenda), _quiet)
+        return await drive.run(VirtualEffects(self._clock, self._perform, self._agenda), _quiet)
 
     def _row(self, owner: str) -> Run:
         return Run(
@@ -260,11 +167,11 @@ class Trial:
             folder="",
             input=self._input,
             input_digest=codec.digest(self._input),
-            created_at=self.clock.now(),
+            created_at=self._clock.now(),
             status="running",
             fence=1,
             owner=owner,
-            lease_until=self.clock.boot() + millis(OPTIONS.lease),
+            lease_until=self._clock.boot() + millis(OPTIONS.lease),
             lease_epoch=EPOCH,
             claims=1,
         )
@@ -281,7 +188,7 @@ class Trial:
             if min(wakes, self._agenda.next_at) == math.inf:
                 raise Stuck(_waits_for_ever(rest))
             if wakes <= self._agenda.next_at:
-                self.clock.advance(int(wakes) - self.clock.boot())
+                self._clock.advance(int(wakes) - self._clock.boot())
                 return
             self._agenda.leap()
             run = at_once(self._store.find(self._run_id))
@@ -289,7 +196,7 @@ class Trial:
     # -- the world ---------------------------------------------------------------------------------------------------
 
     def _perform(self, asked: Asked) -> tuple[Answer, float]:
-        attempt, op, now = asked.attempt, asked.op, self.clock.boot()
+        attempt, op, now = asked.attempt, asked.op, self._clock.boot()
         self._points.before_effect(attempt)
         input = codec.canonical(op.encode())
         failed, key = self._failed(op, attempt.path), attempt.idempotency_key
@@ -320,7 +227,7 @@ class Trial:
         self._agenda.add(seen + millis(reply.delay), lambda: self._answer(gate, said))
 
     def _answer(self, gate: Gate, said: str) -> None:
-        inner, now = self._store.inner, self.clock.now()
+        inner, now = self._store.inner, self._clock.now()
         with contextlib.suppress(Conflict):  # the run no longer asks
             if gate.kind == "signal":
                 at_once(inner.send(self._run_id, gate.name, said, idem=None, now=now))

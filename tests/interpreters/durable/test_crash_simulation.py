@@ -40,7 +40,7 @@ from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call, Effect, Op
 from perdure.core.leaves import Step
 from perdure.interpreters.simulate.crash import CrashUnsafe, Matrix
-from perdure.interpreters.simulate.trial import Replies
+from perdure.interpreters.simulate.replies import Replies
 
 YES = Approved(by="ana")
 NO = Denied(by="ana", note="not today")
