@@ -250,7 +250,8 @@ async def _drive(
     except DurableError as error:
         if isinstance(error, Drifted):
             for command in _under_other_names(worker, row, program, rename or {}):
-                error.add_note(command)
+                if f" {command} " not in str(error):  # it is not offered there already
+                    error.add_note(command)
         error.add_note(f"perdure why {row.run_id}")
         raise
     row = worker.row(row.run_id)
