@@ -323,8 +323,8 @@ BUGS = {
         OVERHEARD,
         "answered while",
     ),
-    "a run that is answered parks again": Bug(
-        Drive, "_park", "batch.awaits = self._awaits()", "pass", LISTENING, "it waits for ever"
+    "a run that something kept from parking does not look for it": Bug(
+        Drive, "_park", "self._look_outside = True\n        return None", "return None", MEETING, "answered while"
     ),
     "an answer is not marked as consumed": Bug(
         Drive,
