@@ -171,7 +171,7 @@ MUTANTS = (
         "transactions",
         'raise Unavailable(f"{why}; it may be recorded',
         'raise Busy(f"{why}; it may be recorded',
-        5000,
+        3000,
     ),
     Mutant(
         "nobody is woken by an answer",

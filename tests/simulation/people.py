@@ -176,7 +176,7 @@ class Sender(Person):
 
     async def _send(self, run_id: str, name: str) -> None:
         nonce = self.world.books.nonce()
-        idem = f"message-{nonce}" if self._rng.random() < 0.7 else None
+        idem = f"message-{nonce}" if self._rng.random() < 0.5 else None
         payload = str(BASES[name] + NONCE * nonce)
         if self._rng.random() < 0.1:
             await self._say(run_id, Sent(name, f'"no number: {nonce}"', idem and f"{idem}-junk"))
