@@ -408,6 +408,14 @@ entry = self._record.entry(kind, path, attempt, op, payload)
         CHAIN,
         "a worker that had lost the run wrote all the same",
     ),
+    "a claim does not raise the fence": Bug(
+        MemoryStore,
+        "claim",
+        "        self.rows[run_id] = attrs.evolve(\n",
+        "        seen -= 1\n        self.rows[run_id] = attrs.evolve(\n",
+        CHAIN,
+        "the fence is 1 after the run was taken over 1 times",
+    ),
     "a run that is started again is reset": Bug(
         MemoryStore,
         "start",
