@@ -10,15 +10,24 @@ import pkgutil
 import pytest
 
 import perdure
+import perdure.components
 import perdure.core
 import perdure.interpreters.plan
 import perdure.interpreters.simulate
 import perdure.testing
 
-ROOMS = (perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate, perdure.testing)
+ROOMS = (
+    *(perdure.components, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate),
+    perdure.testing,
+)
 MODULES = [
     "perdure.api",
     *(f"{room.__name__}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules(room.__path__)),
+]
+#: Each is a file of its own, whatever else the room has.
+PATTERNS = [
+    *("debate", "escalation_chain", "jury", "optimizer", "panel", "review_loop", "saga", "scan_fix_verify"),
+    "supervisor",
 ]
 #: The functions that must show how they are used.
 SHOWN = {
@@ -30,6 +39,7 @@ SHOWN = {
     "perdure.testing.fakes": 1,
     "perdure.testing.histories": 2,
     "perdure.testing.simulating": 1,
+    **{f"{perdure.components.__name__}.{pattern}": 3 for pattern in PATTERNS},
 }
 
 
