@@ -1,0 +1,241 @@
+"""Every pattern as a user would write it: one small workflow each, whose agents answer by rule and take some rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Literal
+
+import attrs
+
+from perdure import Do, Effect, Exhausted, Expired, Outcome, Scripted, StepFault, ask, pure, step, suspend, workflow
+from perdure.components import (
+    Answered,
+    Attempted,
+    NoMajority,
+    NoQuorum,
+    attempt_each,
+    compensate,
+    debate,
+    escalation_chain,
+    jury,
+    majority,
+    optimizer,
+    panel,
+    review_loop,
+    saga,
+    scan_fix_verify,
+    supervisor,
+)
+
+
+@attrs.frozen
+class Review:
+    approved: bool
+    feedback: str
+
+
+@attrs.frozen
+class Score:
+    score: float
+    feedback: str
+
+
+@attrs.frozen
+class Opinion:
+    vote: Literal["ship", "wait"]
+    why: str
+
+
+# -- Agents that answer by rule. ------------------------------------------------------------------------------------
+
+writer = Scripted("writer", lambda prompt: f"A text ({prompt})")
+critic = Scripted("critic", lambda prompt: Review("shorter" in prompt, "shorter"))
+pedant = Scripted("pedant", lambda prompt: Review("comma" in prompt, "a comma"))
+rater = Scripted("rater", lambda prompt: Score(len(prompt), prompt))
+judge = Scripted("judge", lambda prompt: Opinion("wait" if "risk" in prompt else "ship", prompt))
+boss = Scripted("boss", lambda prompt: ["wall"] if prompt.endswith("wall: failed") else [])
+
+
+def written(topic: str) -> Callable[[str | None], Effect[str, StepFault]]:
+    return lambda feedback: ask("write", writer, f"{topic}, {feedback}" if feedback else topic)
+
+
+def reviewed_by(agent: Scripted) -> Callable[[str], Effect[Review, StepFault]]:
+    return lambda draft: ask("review", agent, draft, Review)
+
+
+# -- The patterns. --------------------------------------------------------------------------------------------------
+
+
+@workflow
+def article(topic: str) -> Do[str, StepFault | Exhausted[str]]:
+    """A review loop."""
+    return (yield from review_loop(written(topic), reviewed_by(critic), rounds=3))
+
+
+@workflow
+def edited(topic: str) -> Do[str, StepFault | Exhausted[str]]:
+    """A review loop with a jury, one of whom is never content."""
+    reviewers = jury({"length": reviewed_by(critic), "style": reviewed_by(pedant)}, needed=1)
+    return (yield from review_loop(written(topic), reviewers, rounds=2))
+
+
+@workflow
+def slogan(product: str) -> Do[str, StepFault | Exhausted[str]]:
+    """An optimizer."""
+    scored = optimizer(written(product), lambda text: ask("rate", rater, text, Score), target=40, rounds=3)
+    return (yield from scored)
+
+
+@step
+def lint(folder: str) -> list[str]:
+    return [f"{folder}/a.py", f"{folder}/b.py"]
+
+
+@step
+def tidy(file: str) -> str:
+    if file.endswith("b.py"):
+        raise OSError("read-only")
+    return f"tidied {file}"
+
+
+@step
+def build(tidied: int) -> Review:
+    return Review(tidied > 1, f"{tidied} tidied")
+
+
+Fixes = list[Attempted[str, str, StepFault]]
+
+
+@workflow
+def clean(folder: str) -> Do[Fixes, StepFault | Exhausted[Fixes]]:
+    """A scan that is fixed and verified; one of its fixes always fails."""
+
+    def verify(fixes: Sequence[Attempted[str, str, StepFault]]) -> Effect[Review, StepFault]:
+        return build(sum("tidied" in str(outcome) for _, outcome in fixes))
+
+    return (yield from scan_fix_verify(lint(folder), tidy, verify, rounds=2, key=lambda file: file))
+
+
+def opinions(change: str) -> Mapping[str, Effect[Opinion, StepFault]]:
+    topics = ("speed", "risk", "style")
+    return {topic: ask("judge", judge, f"the {topic} of {change}", Opinion) for topic in topics}
+
+
+@workflow
+def summed_up(change: str) -> Do[str, StepFault]:
+    """A panel whose opinions an agent sums up."""
+    return (
+        yield from panel(opinions(change), lambda said: ask("sum-up", writer, "; ".join(o.why for o in said.values())))
+    )
+
+
+@workflow
+def voted(change: str) -> Do[Literal["ship", "wait"], NoMajority[Literal["ship", "wait"]] | NoQuorum]:
+    """A panel whose votes the program counts."""
+    vote: Callable[[Opinion], Literal["ship", "wait"]] = lambda opinion: opinion.vote  # noqa: E731  # the type is the point
+    return (yield from panel(opinions(change), majority(vote), quorum=2))
+
+
+@workflow
+def argued(motion: str) -> Do[Opinion, StepFault]:
+    """A debate."""
+
+    def heard(said: Sequence[tuple[str, str]]) -> str:
+        return "\n".join([motion, *(f"{pro} / {con}" for pro, con in said)])
+
+    return (
+        yield from debate(
+            lambda said: ask("argue", writer, f"for {heard(said)}"),
+            lambda said: ask("argue", writer, f"against {heard(said)}"),
+            lambda said: ask("judge", judge, heard(said), Opinion),
+        )
+    )
+
+
+@step
+def work(part: str) -> str:
+    if part == "wall":
+        raise OSError("no bricks")
+    return f"built {part}"
+
+
+@workflow
+def house(parts: list[str]) -> Do[Fixes, StepFault | Exhausted[Fixes]]:
+    """A supervisor, one of whose workers always fails."""
+
+    def again(done: Sequence[Attempted[str, str, StepFault]]) -> Effect[list[str], StepFault]:
+        told = [f"{part}: {'failed' if 'no bricks' in str(outcome) else 'done'}" for part, outcome in done]
+        return ask("look", boss, "\n".join(told), list[str])
+
+    return (yield from supervisor(pure(parts), work, again, rounds=2, key=lambda part: part))
+
+
+@step
+def triage(question: str) -> Opinion:
+    raise ConnectionError("overloaded")
+
+
+@workflow
+def support(question: str) -> Do[Answered[Opinion], Expired]:
+    """An escalation over a level that fails, one that is not good, and a person."""
+
+    def person(tried: Mapping[str, Outcome[Opinion, StepFault]]) -> Effect[Opinion, Expired]:
+        show = [f"{level}: {outcome}" for level, outcome in tried.items()]
+        return suspend("decide", Opinion, prompt=question, show=show, expires=timedelta(days=2))
+
+    levels = {"rules": triage(question), "agent": ask("answer", judge, f"the risk of {question}", Opinion)}
+    return (yield from escalation_chain(levels, good=lambda opinion: opinion.vote == "ship", human=person))
+
+
+@step
+def book(what: str) -> str:
+    return f"{what} 17"
+
+
+@step
+def cancel(booking: str) -> None: ...
+
+
+@step
+def pay(bookings: list[str]) -> str:
+    raise ConnectionError("card refused")
+
+
+@workflow
+def trip(seat: str, room: str) -> Do[str, StepFault]:
+    """A saga that fails at its last step."""
+    return (yield from saga(booked(seat, room)))
+
+
+@workflow
+def booked(*places: str) -> Do[str, StepFault]:
+    bookings: list[str] = []
+    for place in places:
+        bookings.append((yield from compensate(book(place), cancel)))
+    return (yield from pay(bookings))
+
+
+@workflow
+def survey(files: list[str]) -> Do[Fixes, StepFault]:
+    """Attempts, side by side."""
+    return (yield from attempt_each(files, tidy))
+
+
+#: A call of each, and how many rounds it takes is in what it is asked.
+PATTERNS: Mapping[str, Effect[object, object]] = {
+    "review_loop": article("bees"),
+    "jury": edited("bees"),
+    "optimizer": slogan("bees"),
+    "scan_fix_verify": clean("src"),
+    "panel": summed_up("the cache"),
+    "panel_votes": voted("the cache"),
+    "debate": argued("tea"),
+    "supervisor": house(["roof", "wall"]),
+    "escalation_chain": support("the cache"),
+    "saga": trip("seat", "room"),
+    "attempt_each": survey(["a.py", "b.py"]),
+}
+#: Who is asked in them, and has no rule.
+ANSWERS = {"escalation_chain": {"decide": Opinion("ship", "I looked at it")}}
