@@ -28,6 +28,8 @@ from perdure.components import (
     supervisor,
 )
 
+Vote = Literal["ship", "wait"]
+
 
 @attrs.frozen
 class Review:
@@ -43,7 +45,7 @@ class Score:
 
 @attrs.frozen
 class Opinion:
-    vote: Literal["ship", "wait"]
+    vote: Vote
     why: str
 
 
@@ -118,6 +120,10 @@ def clean(folder: str) -> Do[Fixes, StepFault | Exhausted[Fixes]]:
     return (yield from scan_fix_verify(lint(folder), tidy, verify, rounds=2, key=lambda file: file))
 
 
+def vote_of(opinion: Opinion) -> Vote:
+    return opinion.vote
+
+
 def opinions(change: str) -> Mapping[str, Effect[Opinion, StepFault]]:
     topics = ("speed", "risk", "style")
     return {topic: ask("judge", judge, f"the {topic} of {change}", Opinion) for topic in topics}
@@ -132,10 +138,9 @@ def summed_up(change: str) -> Do[str, StepFault]:
 
 
 @workflow
-def voted(change: str) -> Do[Literal["ship", "wait"], NoMajority[Literal["ship", "wait"]] | NoQuorum]:
+def voted(change: str) -> Do[Vote, NoMajority[Vote] | NoQuorum[Opinion, StepFault]]:
     """A panel whose votes the program counts."""
-    vote: Callable[[Opinion], Literal["ship", "wait"]] = lambda opinion: opinion.vote  # noqa: E731  # the type is the point
-    return (yield from panel(opinions(change), majority(vote), quorum=2))
+    return (yield from panel(opinions(change), majority(vote_of), quorum=2))
 
 
 @workflow

@@ -14,13 +14,13 @@ from perdure.core.operations import scope
 from perdure.core.workflow import workflow
 
 A = TypeVar("A")
-B = TypeVar("B")
+A_co = TypeVar("A_co", covariant=True)
 E1 = TypeVar("E1")
 E2 = TypeVar("E2")
 
 
 @attrs.frozen
-class Answered(Generic[A]):
+class Answered(Generic[A_co]):
     """An answer, and who gave it.
 
     Attributes:
@@ -28,7 +28,7 @@ class Answered(Generic[A]):
         level: The name of the level that gave it; `human` for the last one.
     """
 
-    answer: A
+    answer: A_co
     level: str
 
 
@@ -37,8 +37,8 @@ def escalation_chain(
     levels: Mapping[str, Effect[A, E1]],
     *,
     good: Callable[[A], bool],
-    human: Callable[[Mapping[str, Outcome[A, E1]]], Effect[B, E2]],
-) -> Do[Answered[A | B], E2]:
+    human: Callable[[Mapping[str, Outcome[A, E1]]], Effect[A, E2]],
+) -> Do[Answered[A], E2]:
     """Ask each level in turn, until one has a good answer; after the last, a human.
 
     ```text

@@ -6,38 +6,38 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, overload
 
 import attrs
-from returns.result import Failure, Success
+from returns.result import Success
 from typing_extensions import TypeVar
 
-from perdure.core.effect import Do, Effect
+from perdure.core.effect import Do, Effect, Outcome
 from perdure.core.faults import Defect, Fault
 from perdure.core.operations import fail, parallel_map, pure
 from perdure.core.workflow import workflow
 
 A = TypeVar("A")
 B = TypeVar("B")
-V = TypeVar("V", default=object)
+V_co = TypeVar("V_co", covariant=True, default=object)
+A_co = TypeVar("A_co", covariant=True, default=object)
+E_co = TypeVar("E_co", covariant=True, default=Fault)
 E1 = TypeVar("E1")
 E2 = TypeVar("E2")
 
 
 @attrs.frozen
-class NoQuorum(Fault):
+class NoQuorum(Fault, Generic[A_co, E_co]):
     """Too few of a panel answered.
 
     Attributes:
-        answered: Who did.
-        failures: Why the others did not, by name, in words.
-        quorum: How many had to.
+        outcomes: What came of each panelist, by name: the opinions of those who answered, the failures of the others.
+        quorum: How many had to answer.
     """
 
-    answered: tuple[str, ...]
-    failures: dict[str, str]
+    outcomes: Mapping[str, Outcome[A_co, E_co]]
     quorum: int
 
 
 @attrs.frozen
-class NoMajority(Fault, Generic[V]):
+class NoMajority(Fault, Generic[V_co]):
     """No choice got enough votes, or two got the most.
 
     Attributes:
@@ -45,7 +45,7 @@ class NoMajority(Fault, Generic[V]):
         needed: How many votes were needed.
     """
 
-    votes: dict[str, V]
+    votes: Mapping[str, V_co]
     needed: int
 
 
@@ -59,12 +59,12 @@ def panel(
 ) -> Effect[B, E1 | E2]: ...
 @overload
 def panel(
-    panelists: Mapping[str, Effect[A, Any]],
+    panelists: Mapping[str, Effect[A, E1]],
     moderate: Callable[[dict[str, A]], Effect[B, E2]],
     *,
     quorum: int,
     limit: int = ...,
-) -> Effect[B, E2 | NoQuorum]: ...
+) -> Effect[B, E2 | NoQuorum[A, E1]]: ...
 def panel(
     panelists: Mapping[str, Effect[Any, Any]],
     moderate: Callable[[dict[str, Any]], Effect[Any, Any]],
@@ -119,13 +119,12 @@ def _unanimous(
 @workflow(name="panel")
 def _quorate(
     panelists: Mapping[str, Effect[A, E1]], moderate: Callable[[dict[str, A]], Effect[B, E2]], quorum: int, limit: int
-) -> Do[B, E2 | NoQuorum]:
-    ended = yield from parallel_map({name: one.attempt() for name, one in panelists.items()}, limit=limit)
-    opinions = {name: outcome.unwrap() for name, outcome in ended.items() if isinstance(outcome, Success)}
-    if len(opinions) >= quorum:
-        return (yield from moderate(opinions))
-    failures = {name: str(outcome.failure()) for name, outcome in ended.items() if isinstance(outcome, Failure)}
-    return (yield from fail(NoQuorum(tuple(opinions), failures, quorum)))
+) -> Do[B, E2 | NoQuorum[A, E1]]:
+    outcomes = yield from parallel_map({name: one.attempt() for name, one in panelists.items()}, limit=limit)
+    opinions = {name: outcome.unwrap() for name, outcome in outcomes.items() if isinstance(outcome, Success)}
+    if len(opinions) < quorum:
+        return (yield from fail(NoQuorum(outcomes, quorum)))
+    return (yield from moderate(opinions))
 
 
 @overload

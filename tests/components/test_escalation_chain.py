@@ -71,14 +71,14 @@ def test_levels_are_in_the_keys() -> None:
 def test_the_human_sees_what_came_of_each_level() -> None:
     seen: list[Mapping[str, Outcome[int, Refused]]] = []
 
-    def human(tried: Mapping[str, Outcome[int, Refused]]) -> Effect[str, Never]:
+    def human(tried: Mapping[str, Outcome[int, Refused]]) -> Effect[int, Never]:
         seen.append(dict(tried))
-        return pure("let it be")
+        return pure(7)
 
     levels: Mapping[str, Effect[int, Refused]] = {"small": fail(Refused()), "large": pure(0)}
     sim = simulate(escalation_chain(levels, good=bool, human=human))
 
-    assert sim.value() == Answered("let it be", "human")
+    assert sim.value() == Answered(7, "human")
     assert seen == [{"small": Failure(Refused()), "large": Success(0)}]
 
 

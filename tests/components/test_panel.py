@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pattern_workflows import Opinion, summed_up, voted
-from returns.result import Failure
+from returns.result import Failure, Success
 
 from perdure import Defect, Effect, Fault, fail, pure, sleep
 from perdure.components import NoMajority, NoQuorum, majority, panel
@@ -66,7 +66,9 @@ def test_with_a_quorum_those_who_fail_are_left_out() -> None:
 def test_a_panel_without_its_quorum_says_who_answered_and_why_the_others_did_not() -> None:
     outcome = simulate(panel(PANEL, as_it_is, quorum=3)).outcome
 
-    assert outcome == Failure(NoQuorum(("ann", "cy"), {"ben": "busy"}, quorum=3))
+    assert outcome == Failure(
+        NoQuorum({"ann": Success(1), "ben": Failure(Refused("busy")), "cy": Success(3)}, quorum=3)
+    )
 
 
 def test_a_moderator_that_fails_fails_the_panel() -> None:
@@ -76,7 +78,7 @@ def test_a_moderator_that_fails_fails_the_panel() -> None:
 @pytest.mark.parametrize("quorum", [0, 4])
 def test_a_quorum_that_cannot_be_is_refused(quorum: int) -> None:
     with pytest.raises(Defect, match=rf"panel\(quorum={quorum}\) of 3: from 1 to all of them can be a quorum"):
-        panel(PANEL, as_it_is, quorum=quorum)
+        _ = panel(PANEL, as_it_is, quorum=quorum)
 
 
 # -- Votes. ---------------------------------------------------------------------------------------------------------

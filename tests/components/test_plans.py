@@ -14,7 +14,7 @@ def test_plan(pattern: str, plan_snapshot: PlanSnapshot) -> None:
     plan_snapshot(PATTERNS[pattern])
 
 
-@pytest.mark.parametrize("pattern", ["escalation_chain", "panel_votes", "saga"])
+@pytest.mark.parametrize("pattern", ["escalation_chain", "saga"])
 def test_plan_with_faults(pattern: str, plan_snapshot: PlanSnapshot) -> None:
     plan_snapshot(PATTERNS[pattern], faults=True)
 

@@ -53,11 +53,11 @@ def test_a_loop_without_an_approval_is_exhausted_with_its_last_draft_which_was_r
 
 
 def test_the_last_draft_of_an_exhausted_loop_can_be_taken_by_whoever_wants_it() -> None:
-    loop = review_loop(pure, lambda _: pure(NO), rounds=1)
+    loop = review_loop(written("bees"), lambda _: pure(NO), rounds=2)
 
     kept = loop.lash(lambda ended: pure(ended.state) if isinstance(ended, Exhausted) else fail(ended))
 
-    assert simulate(kept).value() is None
+    assert simulate(kept).value() == "A text (bees, no)"
 
 
 def test_whatever_the_producer_or_the_reviewer_fails_with_is_the_failure_of_the_loop() -> None:

@@ -162,7 +162,7 @@ assert_type(panel({"a": number(), "b": number()}, lambda said: text()), Effect[s
 
 
 # program: panel with a quorum fails with its panelists no more
-assert_type(panel({"a": number()}, lambda said: text(), quorum=1), Effect[str, Refused | NoQuorum])
+assert_type(panel({"a": number()}, lambda said: text(), quorum=1), Effect[str, Refused | NoQuorum[int, RateLimited]])
 
 
 # program: panel of panelists who cannot fail
@@ -180,7 +180,7 @@ def vote(found: Review) -> bool:
 
 assert_type(
     panel({"a": review(Draft("")), "b": review(Draft(""))}, majority(vote), quorum=2),
-    Effect[bool, NoMajority[bool] | NoQuorum],
+    Effect[bool, NoMajority[bool] | NoQuorum[Review, Refused]],
 )
 
 
@@ -228,11 +228,16 @@ assert_type(
 )
 
 
-# program: escalation_chain whose last answer is of another type
+# program: escalation_chain whose last answer is a person's
 assert_type(
-    escalation_chain({"small": number()}, good=lambda n: n > 0, human=lambda tried: suspend("decide", Draft)),
-    Effect[Answered[int | Draft], Never],
+    escalation_chain({"small": number()}, good=lambda n: n > 0, human=lambda tried: suspend("decide", int)),
+    Effect[Answered[int], Never],
 )
+
+
+# program: escalation_chain where its value is wanted
+def wanted() -> Effect[Answered[float] | None, Never]:
+    return escalation_chain({"small": number()}, good=lambda n: n > 0, human=decide)
 
 
 # program: escalation_chain fails as its last level does

@@ -191,10 +191,10 @@ answered = scan_fix_verify(sizes(), grow, yes_or_no)
 
 # program: a panel's quorum is forgotten
 def quorate() -> Effect[str, Refused]:
-    # mypy [return-value]: Incompatible return value type (got "Effect[str, Refused | NoQuorum]", expected
-    #   "Effect[str, Refused]")
-    # pyright [reportReturnType]: Type "Effect[str, Refused | NoQuorum]" is not assignable to return type "Effect[str,
-    #   Refused]"
+    # mypy [return-value]: Incompatible return value type (got "Effect[str, Refused | NoQuorum[int, RateLimited]]",
+    #   expected "Effect[str, Refused]")
+    # pyright [reportReturnType]: Type "Effect[str, Refused | NoQuorum[int, RateLimited]]" is not assignable to return
+    #   type "Effect[str, Refused]"
     return panel({"a": number()}, lambda opinions: text(), quorum=1)
 
 
