@@ -92,7 +92,7 @@ def panel(
 
     Raises:
         NoQuorum: Too few answered. In the type only where a quorum is given, and then panelists' failures are not.
-        Defect: The quorum is not from 1 to the number of panelists.
+        Defect: Nobody is asked, or the quorum is not from 1 to the number of panelists.
 
     Example:
         >>> from perdure import fail, pure
@@ -102,10 +102,10 @@ def panel(
         >>> simulate(panel(colours, majority(), quorum=3)).value()
         'red'
     """
+    if not 1 <= (1 if quorum is None else quorum) <= len(panelists):
+        raise Defect(f"panel(quorum={quorum!r}) of {len(panelists)}: from 1 to all of them can be a quorum")
     if quorum is None:
         return _unanimous(panelists, moderate, limit)
-    if not 1 <= quorum <= len(panelists):
-        raise Defect(f"panel(quorum={quorum!r}) of {len(panelists)}: from 1 to all of them can be a quorum")
     return _quorate(panelists, moderate, quorum, limit)
 
 

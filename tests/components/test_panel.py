@@ -81,6 +81,11 @@ def test_a_quorum_that_cannot_be_is_refused(quorum: int) -> None:
         _ = panel(PANEL, as_it_is, quorum=quorum)
 
 
+def test_a_panel_of_nobody_is_refused() -> None:
+    with pytest.raises(Defect, match=r"panel\(quorum=None\) of 0"):
+        _ = panel({}, as_it_is)
+
+
 # -- Votes. ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from perdure import components
 PACKAGE = Path(__file__).parents[2] / "perdure"
 FILES = sorted((PACKAGE / "components").glob("*.py"))
 LONGEST = 20
+PAGE = PACKAGE.parent / "docs" / "patterns.md"
 
 
 def functions(file: Path) -> Iterator[tuple[str, int]]:
@@ -43,3 +45,28 @@ def test_what_is_offered_is_sorted_and_each_pattern_is_a_file_of_its_own() -> No
     assert sorted(components.__all__, key=lambda name: (not name[0].isupper(), name)) == components.__all__
     assert {"debate", "escalation_chain", "optimizer", "panel", "review_loop"} <= set(patterns)
     assert {"saga", "scan_fix_verify", "supervisor"} <= set(patterns)
+
+
+# -- docs/patterns.md -------------------------------------------------------------------------------------------------
+
+
+def shown(function: Callable[..., object]) -> str:
+    """The signature of a function without its types."""
+    signature = inspect.signature(function)
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    return f"`{function.__name__}{inspect.Signature(bare)}`"
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in components.__all__ if inspect.isfunction(getattr(components, name)) and name.islower()]
+)
+def test_the_page_of_patterns_has_every_signature_as_it_is(name: str) -> None:
+    assert shown(getattr(components, name)) in PAGE.read_text()
+
+
+def test_the_page_of_patterns_names_tests_that_there_are() -> None:
+    named = set(re.findall(r"`(test_\w+)`", PAGE.read_text()))
+    tests = "".join(file.read_text() for file in (PACKAGE.parent / "tests" / "components").glob("test_*.py"))
+
+    assert len(named) >= 20
+    assert {name for name in named if f"def {name}(" not in tests} == set()
