@@ -7,25 +7,49 @@ from datetime import timedelta
 from typing import Literal
 
 import attrs
+from returns.result import Success
 
-from perdure import Do, Effect, Exhausted, Expired, Outcome, Scripted, StepFault, ask, pure, step, suspend, workflow
+from perdure import (
+    Denied,
+    Do,
+    Effect,
+    Exhausted,
+    Expired,
+    Outcome,
+    Scripted,
+    StepFault,
+    ask,
+    pure,
+    step,
+    suspend,
+    workflow,
+)
 from perdure.components import (
     Answered,
     Attempted,
+    Decided,
     NoMajority,
     NoQuorum,
+    Rule,
+    approval_gate,
     attempt_each,
+    check_suite,
+    classify_and_route,
     compensate,
     debate,
+    decision_table,
     escalation_chain,
+    gather_and_synthesize,
     jury,
     majority,
     optimizer,
     panel,
+    poller,
     review_loop,
     saga,
     scan_fix_verify,
     supervisor,
+    try_catch_finally,
 )
 
 Vote = Literal["ship", "wait"]
@@ -228,7 +252,107 @@ def survey(files: list[str]) -> Do[Fixes, StepFault]:
     return (yield from attempt_each(files, tidy))
 
 
-#: A call of each, and how many rounds it takes is in what it is asked.
+@step
+def publish(text: str) -> str:
+    return f"published {text}"
+
+
+@workflow
+def guarded(text: str, risky: bool) -> Do[str | Denied, StepFault | Expired]:
+    """A gate, where it is needed."""
+    gate = approval_gate("publish-it", publish(text), when=risky, show=text, expires=timedelta(days=1))
+    return (yield from gate)
+
+
+Kind = Literal["bug", "praise", "spam"]
+sorter = Scripted("sorter", lambda prompt: "bug" if "broken" in prompt else "spam")
+
+
+@step
+def fix(text: str) -> str:
+    return f"fixed: {text}"
+
+
+@workflow
+def routed(text: str) -> Do[str, StepFault]:
+    """A classification with a route, one without, and what becomes of the rest."""
+    routes: Mapping[Kind, Callable[[str], Effect[str, StepFault]]] = {"bug": fix, "praise": publish}
+    sort: Effect[str, StepFault] = classify_and_route(
+        text,
+        lambda text: ask("sort", sorter, text, Kind),
+        routes,
+        otherwise=lambda text: ask("look", writer, text),
+    )
+    return (yield from sort)
+
+
+@step
+def fetch(url: str) -> str:
+    if "down" in url:
+        raise ConnectionError("no route")
+    return f"text of {url}"
+
+
+@workflow
+def report(*urls: str) -> Do[str, StepFault]:
+    """Sources, one of which is down."""
+
+    def whole(found: Mapping[str, Outcome[str, StepFault]]) -> Effect[str, StepFault]:
+        there = [outcome.unwrap() for outcome in found.values() if isinstance(outcome, Success)]
+        return ask("write", writer, f"{'; '.join(there)} ({len(found) - len(there)} missing)")
+
+    return (yield from gather_and_synthesize({url: fetch(url) for url in urls}, whole))
+
+
+@step
+def status(build: str) -> str:
+    return "running"
+
+
+@workflow
+def built(build: str) -> Do[str, StepFault | Exhausted[str]]:
+    """A poll that never ends well."""
+    poll = poller(status(build), done=lambda seen: seen == "done", every=timedelta(minutes=5), factor=2, rounds=3)
+    return (yield from poll)
+
+
+@workflow
+def expense(cents: int) -> Do[Decided[str], StepFault]:
+    """A table of rules."""
+    decided = decision_table(
+        cents,
+        {
+            "small": Rule(when=lambda cents: cents < 1_000, then=lambda cents: publish(f"{cents} paid")),
+            "medium": Rule(when=lambda cents: cents < 10_000, then=lambda cents: ask("boss", writer, f"pay {cents}?")),
+        },
+        otherwise=lambda cents: publish(f"{cents} refused"),
+    )
+    return (yield from decided)
+
+
+@workflow
+def careful(place: str) -> Do[str, StepFault]:
+    """A body that fails, its handler, and what is done in any case."""
+    return (
+        yield from try_catch_finally(
+            pay([place]), catch=lambda fault: publish(fault.reason), finally_=cancel(place).attempt()
+        )
+    )
+
+
+@workflow
+def checked(draft: str) -> Do[str, StepFault]:
+    """Checks by an agent, by a step, and by one that is down."""
+    checks: Mapping[str, Effect[Review, StepFault]] = {
+        "length": reviewed_by(critic)(draft),
+        "build": build(2),
+        "risk": triage(draft).map(lambda opinion: Review(opinion.vote == "ship", opinion.why)),
+    }
+    suite = yield from check_suite(checks, needed=2)
+    return "passed" if suite.approved else suite.feedback
+
+
+#: A call of each.
 PATTERNS: Mapping[str, Effect[object, object]] = {
     "review_loop": article("bees"),
     "jury": edited("bees"),
@@ -241,6 +365,16 @@ PATTERNS: Mapping[str, Effect[object, object]] = {
     "escalation_chain": support("the cache"),
     "saga": trip("seat", "room"),
     "attempt_each": survey(["a.py", "b.py"]),
+    "approval_gate": guarded("bees", risky=True),
+    "classify_and_route": routed("the door is broken"),
+    "gather_and_synthesize": report("web", "down", "wiki"),
+    "poller": built("nightly"),
+    "decision_table": expense(5_000),
+    "try_catch_finally": careful("seat"),
+    "check_suite": checked("a long text"),
 }
 #: Who is asked in them, and has no rule.
-ANSWERS = {"escalation_chain": {"decide": Opinion("ship", "I looked at it")}}
+ANSWERS: Mapping[str, Mapping[str, object]] = {
+    "escalation_chain": {"decide": Opinion("ship", "I looked at it")},
+    "approval_gate": {"publish-it": "approve"},
+}

@@ -26,8 +26,9 @@ MODULES = [
 ]
 #: Each is a file of its own, whatever else the room has.
 PATTERNS = [
-    *("debate", "escalation_chain", "jury", "optimizer", "panel", "review_loop", "saga", "scan_fix_verify"),
-    "supervisor",
+    *("approval_gate", "attempt_each", "check_suite", "classify_and_route", "debate", "decision_table"),
+    *("escalation_chain", "gather_and_synthesize", "jury", "optimizer", "panel", "poller", "review_loop", "rounds"),
+    *("saga", "scan_fix_verify", "supervisor", "try_catch_finally"),
 ]
 #: The functions that must show how they are used.
 SHOWN = {

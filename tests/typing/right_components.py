@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Literal, Never, assert_type
 
 import attrs
@@ -30,26 +31,51 @@ from given import (
 )
 from returns.result import Failure, Success
 
-from perdure import Do, Effect, Exhausted, Fault, Outcome, StepFault, fail, pure, step, suspend, workflow
+from perdure import (
+    Denied,
+    Do,
+    Effect,
+    Exhausted,
+    Expired,
+    Fault,
+    Outcome,
+    StepFault,
+    fail,
+    pure,
+    step,
+    suspend,
+    workflow,
+)
 from perdure.components import (
     Answered,
     Attempted,
+    Checked,
+    Decided,
     NoMajority,
     NoQuorum,
     Rounds,
+    Rule,
+    Unrouted,
     Votes,
+    approval_gate,
     attempt_each,
+    check_suite,
+    classify_and_route,
     compensate,
     debate,
+    decision_table,
     escalation_chain,
+    gather_and_synthesize,
     jury,
     majority,
     optimizer,
     panel,
+    poller,
     review_loop,
     saga,
     scan_fix_verify,
     supervisor,
+    try_catch_finally,
 )
 
 # program: review_loop keeps the draft, unites the failures and may be exhausted
@@ -268,6 +294,92 @@ def grown() -> Do[list[int], Never]:
                 assert_type(problem, RateLimited)
                 sizes.append(item)
     return sizes
+
+
+# program: approval_gate yields what it guards, or who denied it
+assert_type(approval_gate("go", number()), Effect[int | Denied, RateLimited])
+assert_type(approval_gate("go", number(), when=False, show="it"), Effect[int | Denied, RateLimited])
+
+
+# program: approval_gate that expires says so
+assert_type(approval_gate("go", number(), expires=timedelta(days=1)), Effect[int | Denied, RateLimited | Expired])
+
+
+# program: a denial is matched away before the value is used
+@workflow
+def guarded() -> Do[int, RateLimited]:
+    match (yield from approval_gate("go", number())):
+        case Denied(note=note):
+            return len(note)
+        case value:
+            assert_type(value, int)
+            return value
+
+
+# program: classify_and_route may find no route
+def sort(found: Draft) -> Effect[Literal["a", "b"], Refused]: ...
+def see_to(found: Draft) -> Effect[int, RateLimited]: ...
+
+
+routes: Mapping[Literal["a", "b"], Callable[[Draft], Effect[int, RateLimited]]] = {"a": see_to, "b": see_to}
+assert_type(
+    classify_and_route(Draft(""), sort, routes), Effect[int, Refused | RateLimited | Unrouted[Literal["a", "b"]]]
+)
+
+
+# program: classify_and_route with a way for the rest finds one always
+def rest(found: Draft) -> Effect[int, Broken]: ...
+
+
+assert_type(classify_and_route(Draft(""), sort, routes, otherwise=rest), Effect[int, Refused | RateLimited | Broken])
+
+
+# program: gather_and_synthesize fails as its synthesis does
+def whole(found: Mapping[str, Outcome[int, RateLimited]]) -> Effect[Draft, Refused]: ...
+
+
+assert_type(gather_and_synthesize({"a": number(), "b": number()}, whole), Effect[Draft, Refused])
+
+
+# program: poller keeps what it sees
+assert_type(
+    poller(number(), done=lambda n: n > 3, every=timedelta(minutes=1)), Effect[int, RateLimited | Exhausted[int]]
+)
+
+
+# program: decision_table says by which rule
+assert_type(
+    decision_table(
+        3,
+        {
+            "small": Rule(when=lambda n: n < 3, then=lambda n: number()),
+            "large": Rule(when=lambda n: n > 3, then=lambda n: number()),
+        },
+        otherwise=lambda n: text().map(len),
+    ),
+    Effect[Decided[int], RateLimited | Refused],
+)
+
+
+# program: try_catch_finally fails as its catcher does
+def caught(error: RateLimited) -> Effect[str, Refused]: ...
+
+
+assert_type(try_catch_finally(number(), catch=caught, finally_=flag()), Effect[int | str, Refused])
+
+
+# program: try_catch_finally whose catcher cannot fail cannot fail
+assert_type(try_catch_finally(number(), catch=lambda error: pure(0), finally_=text().attempt()), Effect[int, Never])
+
+
+# program: check_suite cannot fail
+assert_type(check_suite({"a": review(Draft("")), "b": review(Draft(""))}, needed=1), Effect[Checked[Refused], Never])
+
+
+# program: check_suite is a review
+assert_type(
+    review_loop(draft, lambda found: check_suite({"a": review(found)})), Effect[Draft, RateLimited | Exhausted[Draft]]
+)
 
 
 # program: a loop of one's own with the brake of the patterns

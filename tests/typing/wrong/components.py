@@ -5,25 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Never
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Literal, Never
 
 import attrs
 from given import Broken, Draft, RateLimited, Refused, Review, Score, draft, grow, number, review, score, text
 
-from perdure import Do, Effect, Exhausted, Outcome, workflow
+from perdure import Denied, Do, Effect, Exhausted, Outcome, pure, workflow
 from perdure.components import (
     Attempted,
     Rounds,
+    Rule,
+    approval_gate,
+    check_suite,
+    classify_and_route,
     debate,
+    decision_table,
     escalation_chain,
+    gather_and_synthesize,
     jury,
     majority,
     optimizer,
     panel,
+    poller,
     review_loop,
     scan_fix_verify,
     supervisor,
+    try_catch_finally,
 )
 
 
@@ -284,6 +293,109 @@ def answer() -> Effect[int, Never]:
     # pyright [reportReturnType]: Type "Effect[Answered[int], Never]" is not assignable to return type "Effect[int,
     #   Never]"
     return escalation_chain({"small": number()}, good=lambda n: n > 0, human=decide)
+
+
+# program: a gate whose denial is not looked at
+def ungated() -> Effect[int, RateLimited]:
+    # mypy [return-value]: Incompatible return value type (got "Effect[int | Denied, RateLimited]", expected
+    #   "Effect[int, RateLimited]")
+    # pyright [reportReturnType]: Type "Effect[int | Denied, RateLimited]" is not assignable to return type
+    #   "Effect[int, RateLimited]"
+    return approval_gate("go", number())
+
+
+# program: a gate whose end is forgotten
+@workflow
+def endless_gate() -> Do[int | Denied, RateLimited]:
+    # mypy [misc]: Incompatible types in "yield from" (actual type "MayFail[RateLimited | Expired]", expected type
+    #   "MayFail[RateLimited]")
+    # pyright [reportReturnType]: Return type of generator function must be compatible … "RateLimited | Expired" is
+    #   not a subtype of "RateLimited"
+    return (yield from approval_gate("go", number(), expires=timedelta(days=1)))
+
+
+# program: a route for a category that there is not
+def sort(found: Draft) -> Effect[Literal["a", "b"], Refused]: ...
+def see_to(found: Draft) -> Effect[int, Never]: ...
+
+
+Sorts = Literal["a", "b"]
+# mypy [dict-item]: Dict entry 1 has incompatible type "Literal['c']": "Callable[[Draft], Effect[int, Never]]";
+#   expected "Literal['a', 'b']": "Callable[[Draft], Effect[int, Never]]"
+# pyright [reportAssignmentType]: Type "dict[str, (found: Draft) -> Effect[int, Never]]" is not assignable to declared
+#   type "Mapping[Sorts, (Draft) -> Effect[int, Never]]" Type "Literal['c']" is not assignable to type "Sorts"
+#   "Literal['c']" is not assignable to type "Literal['a']" "Literal['c']" is not assignable to type "Literal['b']"
+routes: Mapping[Sorts, Callable[[Draft], Effect[int, Never]]] = {"a": see_to, "c": see_to}
+
+
+# program: a category without a route is forgotten
+def unrouted(found: Draft) -> Effect[int, Refused]:
+    # mypy [return-value]: Incompatible return value type (got "Effect[int, Refused | Unrouted[str]]", expected
+    #   "Effect[int, Refused]")
+    # pyright [reportReturnType]: Type "Effect[int, Refused | Unrouted[Literal['a', 'b']]]" is not assignable to
+    #   return type "Effect[int, Refused]"
+    return classify_and_route(found, sort, {"a": see_to})
+
+
+# program: a synthesis that takes every source for a success
+def hopeful(found: Mapping[str, int]) -> Effect[Draft, Refused]: ...
+
+
+# mypy [arg-type]: Argument 2 to "gather_and_synthesize" has incompatible type "Callable[[Mapping[str, int]],
+#   Effect[Draft, Refused]]"; expected "Callable[[Mapping[str, Success[int] | Failure[RateLimited]]], Effect[Draft,
+#   Refused]]"
+# pyright [reportArgumentType]: Argument of type "(found: Mapping[str, int]) -> Effect[Draft, Refused]" …
+#   "Outcome[int, RateLimited]" is not a subtype of "int"
+synthesized = gather_and_synthesize({"a": number()}, hopeful)
+
+
+# program: a poll without a wait
+# mypy [call-arg]: Missing named argument "every" for "poller"
+# pyright [reportCallIssue]: Argument missing for parameter "every"
+# pyright [reportOperatorIssue]: Operator ">" not supported for types "A@poller" and "Literal[3]"
+hasty = poller(number(), done=lambda n: n > 3)
+
+
+# program: a poll that waits a number
+# mypy [arg-type]: Argument "every" to "poller" has incompatible type "int"; expected "timedelta"
+# pyright [reportArgumentType]: Argument of type "Literal[60]" cannot be assigned to parameter "every"
+numbered = poller(number(), done=lambda n: n > 3, every=60)
+
+
+# program: a table that something falls through
+# mypy [call-arg]: Missing named argument "otherwise" for "decision_table"
+# pyright [reportCallIssue]: Argument missing for parameter "otherwise"
+# pyright [reportOperatorIssue]: Operator "<" not supported for types "T_contra@Rule" and "Literal[3]"
+holey = decision_table(3, {"small": Rule(when=lambda n: n < 3, then=lambda n: number())})
+
+
+# program: a last part that may fail
+def caught(error: RateLimited) -> Effect[int, Never]: ...
+
+
+# mypy [arg-type]: Argument "finally_" to "try_catch_finally" has incompatible type "Effect[str, Refused]"; expected
+#   "Effect[object, Never]"
+# pyright [reportArgumentType]: Argument of type "Effect[str, Refused]" … "Refused" is not a subtype of "Never"
+shaky = try_catch_finally(number(), catch=caught, finally_=text())
+
+
+# program: a catcher of other failures
+def other_caught(error: Refused) -> Effect[int, Never]: ...
+
+
+# mypy [arg-type]: Argument "catch" to "try_catch_finally" has incompatible type "Callable[[Refused], Effect[int,
+#   Never]]"; expected "Callable[[RateLimited], Effect[int, Never]]"
+# pyright [reportArgumentType]: Argument of type "(error: Refused) -> Effect[int, Never]" … Parameter 1: type
+#   "RateLimited" is incompatible with type "Refused"
+uncaught = try_catch_finally(number(), catch=other_caught, finally_=pure(None))
+
+
+# program: a check without a verdict
+# mypy [dict-item]: Dict entry 0 has incompatible type "str": "Effect[int, RateLimited]"; expected "str":
+#   "Effect[Verdict, RateLimited]"
+# pyright [reportArgumentType]: Argument of type "dict[str, Effect[int, RateLimited]]" … "int" is not a subtype of
+#   "Verdict"
+unchecked = check_suite({"a": number()})
 
 
 # program: a brake that nobody pulls
