@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 from pattern_workflows import Review, Score
 from returns.result import Failure, Success
 
-from perdure import Defect, Do, Effect, Exhausted, pure, workflow
-from perdure.components import Rounds, optimizer, review_loop, scan_fix_verify, supervisor
-from perdure.testing import simulate
+from perdure import Defect, Do, Effect, Exhausted, pure, step, workflow
+from perdure.components import Rounds, optimizer, poller, review_loop, scan_fix_verify, supervisor
+from perdure.testing import each, simulate
 
 
 @workflow
@@ -93,17 +94,66 @@ def test_rounds_that_cannot_be_are_refused(rounds: int, alike: int, told: str) -
         Rounds(rounds, alike)
 
 
-LOOPS: dict[str, Effect[Any, Any]] = {
-    "review_loop": review_loop(lambda _: pure("draft"), lambda _: pure(Review(False, "no")), rounds=9, alike=2),
-    "optimizer": optimizer(lambda _: pure("draft"), lambda _: pure(Score(0, "no")), target=1, rounds=9, alike=2),
-    "scan_fix_verify": scan_fix_verify(pure([1]), pure, lambda _: pure(Review(False, "no")), rounds=9, alike=2),
-    "supervisor": supervisor(pure([1]), pure, lambda _: pure([1]), rounds=9, alike=2),
+@step
+def verdict() -> Review:
+    return Review(False, "no")
+
+
+@step
+def rating() -> Score:
+    return Score(0, "no")
+
+
+@step
+def more() -> list[int]:
+    return [1]
+
+
+@step
+def status() -> str:
+    return "no"
+
+
+#: Every pattern that loops, and failures of its rounds that are not alike.
+LOOPS: Mapping[str, tuple[Effect[Any, Any], Mapping[str, Sequence[object]]]] = {
+    "review_loop": (
+        review_loop(lambda _: pure("draft"), lambda _: verdict(), rounds=4, alike=2),
+        {"verdict": [Review(False, text) for text in "abab"]},
+    ),
+    "optimizer": (
+        optimizer(lambda _: pure("draft"), lambda _: rating(), target=1, rounds=4, alike=2),
+        {"rating": [Score(0, text) for text in "abab"]},
+    ),
+    "scan_fix_verify": (
+        scan_fix_verify(pure([1]), pure, lambda _: verdict(), rounds=4, alike=2),
+        {"verdict": [Review(False, text) for text in "abab"]},
+    ),
+    "supervisor": (
+        supervisor(pure([0]), pure, lambda _: more(), rounds=4, alike=2),
+        {"more": [[1], [2], [1], [2]]},
+    ),
+    "poller": (
+        poller(status(), done=lambda seen: seen == "yes", every=timedelta(0), rounds=4, alike=2),
+        {"status": [*"abab"]},
+    ),
 }
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_every_pattern_that_loops_can_be_told_to_stop_after_failing_alike(loop: str) -> None:
-    ended = simulate(LOOPS[loop]).outcome.failure()
+    effect, _ = LOOPS[loop]
+
+    ended = simulate(effect).outcome.failure()
 
     assert isinstance(ended, Exhausted)
     assert (ended.rounds, ended.alike) == (2, 2)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_no_pattern_that_loops_stops_early_where_its_rounds_fail_each_in_their_own_way(loop: str) -> None:
+    effect, failures = LOOPS[loop]
+
+    ended = simulate(effect, steps={name: each(*each_of) for name, each_of in failures.items()}).outcome.failure()
+
+    assert isinstance(ended, Exhausted)
+    assert (ended.rounds, ended.alike) == (4, 0)

@@ -69,6 +69,12 @@ def test_a_review_that_always_wants_more_exhausts_the_supervisor_with_all_that_w
     assert sim.outcome == Failure(Exhausted([("roof", Success("built roof")), ("door", Success("built door"))], 2))
 
 
+def test_a_review_that_is_content_in_the_last_round_is_in_time() -> None:
+    assert simulate(supervisor(plan(), build, review, rounds=1), steps={"plan": ["roof"]}).value() == [
+        ("roof", Success("built roof"))
+    ]
+
+
 def test_a_plan_without_tasks_is_done() -> None:
     sim = simulate(supervisor(plan(), build, review), steps={"plan": []})
 
