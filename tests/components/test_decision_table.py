@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import expense
 
@@ -27,6 +27,7 @@ def test_the_first_rule_that_holds_decides_and_is_named(cents: int, value: str, 
     assert [record.path for record in sim.trace] == [f"expense/decision_table/{path}"]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.booleans(), max_size=5))
 def test_later_rules_are_not_looked_at(holds: list[bool]) -> None:
     looked: list[int] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Never
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import Opinion, support
 from returns.result import Failure, Success
@@ -51,6 +51,7 @@ def test_it_stops_at_the_first_good_answer_and_says_at_which_level(
     assert sim.count("level") == asked
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(-1, 2), max_size=5))
 def test_no_level_is_asked_after_a_good_answer(answers: list[int]) -> None:
     good = [n for n, answer in enumerate(answers) if answer > 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import Score, slogan
 from returns.result import Failure
@@ -63,6 +63,7 @@ def test_whatever_is_failed_with_is_the_failure_of_the_optimizer() -> None:
     assert simulate(optimizer(guess, lambda _: fail(Refused()), target=1)).outcome == Failure(Refused())
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=6), st.floats(-6, 6))
 def test_it_ends_with_the_first_that_reaches_the_target_or_else_the_first_of_the_highest(
     scores: list[float], target: float

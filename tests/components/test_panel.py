@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import Opinion, summed_up, voted
 from returns.result import Failure, Success
@@ -112,6 +112,7 @@ def test_a_majority_is_the_one_choice_with_the_most_votes_if_it_has_enough(
         assert outcome == Failure(NoMajority({f"v{n}": vote for n, vote in enumerate(votes)}, enough))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=7))
 def test_more_than_half_decide(votes: list[str]) -> None:
     (top, times), *_ = Counter(votes).most_common()

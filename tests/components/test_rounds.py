@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import Review, Score
 from returns.result import Failure, Success
@@ -69,6 +69,7 @@ def test_a_loop_that_is_driven_again_counts_again() -> None:
     assert simulate(loop).value() == simulate(loop).value() == "good at last"
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from("ab"), max_size=8), st.integers(1, 9), st.sampled_from([0, 2, 3]))
 def test_a_loop_ends_at_the_first_of_both(failures: list[str], rounds: int, alike: int) -> None:
     stuck = [n for n in range(alike, len(failures) + 1) if alike and len(set(failures[n - alike : n])) == 1]
