@@ -105,19 +105,19 @@ def panel(
     if not 1 <= (1 if quorum is None else quorum) <= len(panelists):
         raise Defect(f"panel(quorum={quorum!r}) of {len(panelists)}: from 1 to all of them can be a quorum")
     if quorum is None:
-        return _unanimous(panelists, moderate, limit)
-    return _quorate(panelists, moderate, quorum, limit)
+        return _of_all(panelists, moderate, limit)
+    return _of_enough(panelists, moderate, quorum, limit)
 
 
 @workflow(name="panel")
-def _unanimous(
+def _of_all(
     panelists: Mapping[str, Effect[A, E1]], moderate: Callable[[dict[str, A]], Effect[B, E2]], limit: int
 ) -> Do[B, E1 | E2]:
     return (yield from moderate((yield from parallel_map(panelists, limit=limit))))
 
 
 @workflow(name="panel")
-def _quorate(
+def _of_enough(
     panelists: Mapping[str, Effect[A, E1]], moderate: Callable[[dict[str, A]], Effect[B, E2]], quorum: int, limit: int
 ) -> Do[B, E2 | NoQuorum[A, E1]]:
     outcomes = yield from parallel_map({name: one.attempt() for name, one in panelists.items()}, limit=limit)

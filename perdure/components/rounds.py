@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Never
-
 import attrs
 from typing_extensions import TypeVar
 
@@ -73,9 +71,6 @@ class Rounds:
         if self.alike:
             self._times = self._times + 1 if self._used > 1 and failure == self._last else 1
             self._last = failure
-            if self._times == self.alike:
-                return fail(Exhausted(state, self._used, self.alike))
-        return fail(Exhausted(state, self._used)) if self._used == self.most else _another
-
-
-_another: Effect[None, Never] = pure(None)
+            if self._times >= self.alike:
+                return fail(Exhausted(state, self._used, self._times))
+        return fail(Exhausted(state, self._used)) if self._used >= self.most else pure(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Never
 
 import attrs
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pattern_workflows import Review, Score
 from returns.result import Failure, Success
 
-from perdure import Defect, Do, Effect, Exhausted, pure, step, workflow
+from perdure import Defect, Do, Effect, Exhausted, Outcome, pure, step, workflow
 from perdure.components import Rounds, optimizer, poller, review_loop, scan_fix_verify, supervisor
 from perdure.testing import each, simulate
 
@@ -47,6 +47,21 @@ def test_failures_that_are_alike_but_not_in_a_row_do_not_end_a_loop() -> None:
 def test_no_failure_is_alike_before_there_are_two(failure: object) -> None:
     assert simulate(failing([failure], 9, 2)).value() == "good at last"
     assert simulate(failing([failure] * 2, 9, 2)).outcome == Failure(Exhausted(1, rounds=2, alike=2))
+
+
+@workflow
+def deaf(rounds: int, alike: int) -> Do[list[Outcome[None, Exhausted[None]]], Never]:
+    """Goes on whatever it is told."""
+    left = Rounds(rounds, alike)
+    told = []
+    for _ in range(4):
+        told.append((yield from left.another(None).attempt()))
+    return told
+
+
+def test_whoever_does_not_stop_is_told_again() -> None:
+    assert simulate(deaf(3, 0)).value()[2:] == [Failure(Exhausted(None, 3)), Failure(Exhausted(None, 4))]
+    assert simulate(deaf(9, 3)).value()[2:] == [Failure(Exhausted(None, 3, 3)), Failure(Exhausted(None, 4, 4))]
 
 
 def test_in_the_last_round_failing_alike_is_told_as_that() -> None:
