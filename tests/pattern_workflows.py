@@ -84,7 +84,7 @@ boss = Scripted("boss", lambda prompt: ["wall"] if prompt.endswith("wall: failed
 
 
 def written(topic: str) -> Callable[[str | None], Effect[str, StepFault]]:
-    return lambda feedback: ask("write", writer, f"{topic}, {feedback}" if feedback else topic)
+    return lambda feedback: ask("write", writer, topic if feedback is None else f"{topic}, {feedback}")
 
 
 def reviewed_by(agent: Scripted) -> Callable[[str], Effect[Review, StepFault]]:

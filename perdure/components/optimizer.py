@@ -66,12 +66,19 @@ def optimizer(
         <Failure: state=6, rounds=4, alike=0>
     """
     left = Rounds(rounds, alike)
-    best = yield from generate(None)
-    top = scored = yield from evaluate(best)
-    while not top.score >= target:  # and not `<`: a score that is no number is not good enough
-        yield from left.another(best, scored.feedback)
-        candidate = yield from generate(scored.feedback)
-        scored = yield from evaluate(candidate)
-        if scored.score > top.score:
-            best, top = candidate, scored
-    return best
+    tried: list[tuple[D, Scored]] = []
+    feedback: str | None = None
+    while True:
+        candidate = yield from generate(feedback)
+        found = yield from evaluate(candidate)
+        if found.score >= target:  # then it is the best so far: no other one came here
+            return candidate
+        tried.append((candidate, found))
+        feedback = found.feedback
+        yield from left.another(tried, feedback).alt(_best)
+
+
+def _best(ended: Exhausted[list[tuple[D, Scored]]]) -> Exhausted[D]:
+    """The end with its best candidate. Compared here and not in each round, so that a plan shows the rounds as one."""
+    candidate, _ = max(ended.state, key=lambda tried: tried[1].score)
+    return Exhausted(candidate, ended.rounds, ended.alike)

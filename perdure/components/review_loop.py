@@ -59,7 +59,7 @@ def review_loop(
         >>> writer = Scripted("writer", lambda prompt: f"a poem, {prompt}")
         >>> critic = Scripted("critic", lambda prompt: Review("shorter" in prompt, "shorter"))
         >>> poem = review_loop(
-        ...     lambda feedback: ask("write", writer, feedback or "any"),
+        ...     lambda feedback: ask("write", writer, "any" if feedback is None else feedback),
         ...     lambda draft: ask("review", critic, draft, Review),
         ... )
         >>> simulate(poem).value()
