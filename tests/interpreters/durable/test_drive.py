@@ -47,7 +47,7 @@ from perdure.core.leaves import Step
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
-from perdure.interpreters.durable.ports import Batch, Claim, SignalRow
+from perdure.interpreters.durable.ports import Batch, Claim
 from perdure.interpreters.durable.takeover import begin
 from perdure.interpreters.simulate.memory_store import MemoryStore
 from perdure.interpreters.simulate.points import Crash, Points
@@ -669,8 +669,8 @@ def test_signals_are_consumed_once_in_the_order_in_which_they_came() -> None:
 
 def test_a_clock_that_was_set_back_between_two_messages_does_not_change_their_order() -> None:
     run = lab(hears())
-    for number, at in ((1, 5_000), (2, 1_000)):
-        run.store.inbox.append(SignalRow("run", "news", number, str(number), at))
+    run.send("news", "1", at=5_000)
+    run.send("news", "2", at=1_000)
 
     assert run.start() == Finished(Success([1, 2]))
 
