@@ -127,9 +127,13 @@ def _to_say(verdict: GoesOn) -> bool:
 
 def told(runs: Sequence[Foreseen]) -> list[str]:
     """All of them, as lines for people."""
-    words = {"goes-on": "go on", "needs-rename": "need another name", "cannot": "cannot"}
+    words = {
+        "goes-on": ("goes on", "go on"),
+        "needs-rename": ("needs another name", "need another name"),
+        "cannot": ("cannot", "cannot"),
+    }
     counts = Counter(word(each.verdict) for each in runs)
-    said = ", ".join(f"{counts[one]} {words[one]}" for one in words if counts[one])
+    said = ", ".join(f"{counts[one]} {words[one][counts[one] > 1]}" for one in words if counts[one])
     head = f"{printing.count(len(runs), 'run')} in flight{f': {said}' if said else ''}"
     kept = next((each.run_id for each in runs if isinstance(each.verdict, GoesOn) and each.verdict.changed), None)
     rerun = f"what is recorded of changed steps is kept; else, for each run: perdure resume {kept} --on-change rerun"

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from perdure.core.faults import STEP_FAULTS
 from perdure.interpreters.plan import courses
 from perdure.interpreters.plan.changes import (
     Added,
@@ -140,6 +141,13 @@ def _under(course: Course, rename: Renamed) -> Course:
     def put(text: str) -> str:
         return mention.sub(lambda _: new, text)
 
+    # A fault of a step bears the step's name, and not its key.
+    one, other = (name_of(key).partition("#")[0] for key in (old, new))
+    blamed = re.compile(rf"\b((?:{'|'.join(STEP_FAULTS)})\(step=){re.escape(repr(one))}")
+
+    def blame(text: str) -> str:
+        return blamed.sub(lambda match: match[1] + repr(other), text) if old in course.requests else text
+
     def renamed(point: Point) -> Point:
         match point:
             case Asked():
@@ -148,7 +156,7 @@ def _under(course: Course, rename: Renamed) -> Course:
             case Looked():
                 return attrs.evolve(point, question=put(point.question))
             case Ended():
-                return attrs.evolve(point, what=put(point.what))
+                return attrs.evolve(point, what=blame(put(point.what)))
 
     return Course(tuple(map(renamed, course.points)), course.unsure)
 

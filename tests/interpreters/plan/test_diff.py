@@ -70,6 +70,16 @@ def test_a_renamed_scope_is_told_once_however_much_is_in_it() -> None:
     assert change == Renamed("before", "after", "before=after")
 
 
+def test_a_fault_that_names_a_renamed_step_has_not_changed() -> None:
+    @step(name="get")
+    def got(url: str) -> str:
+        return url
+
+    (change,) = between(scope("s", fetch("a")), scope("s", got("a"))).changes
+
+    assert change == Renamed("s/fetch", "s/get", "fetch=get")
+
+
 def test_requests_that_move_into_another_scope_are_renamed_one_by_one() -> None:
     two = scope("a", signal("one", int)).bind(lambda _: scope("b", signal("two", int)))
 
