@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from perdure.core.asked import Answer, Asked
+from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Rest
@@ -229,11 +229,11 @@ class VirtualEffects:
     """Performs steps at once, and lets them end when their virtual time is up."""
 
     clock: VirtualClock
-    perform: Callable[[Asked], Answer]
+    perform: Callable[[Asked], Answer | Again]
     boundaries: Boundaries
     seconds: Mapping[str, float] = {}
     stop_after: int | None = None
-    _due: list[tuple[int, int, str, int, Answer]] = attrs.field(factory=list)
+    _due: list[tuple[int, int, str, int, Answer | Again]] = attrs.field(factory=list)
     _order: int = 0
     _given_up: set[tuple[str, int]] = attrs.field(factory=set)
     _started: dict[str, int] = attrs.field(factory=dict)
@@ -300,7 +300,7 @@ class Lab:
     """
 
     call: Call[Any, Any]
-    perform: Callable[[Asked], Answer]
+    perform: Callable[[Asked], Answer | Again]
     seconds: Mapping[str, float] = {}
     boundaries: Boundaries = attrs.field(factory=Boundaries)
     store: MemoryStore = attrs.field(init=False)
@@ -317,7 +317,7 @@ class Lab:
         self.worker += 1
         return World(self.store, self.clock, OneWorker(f"worker-{self.worker}"), Counter())
 
-    def _do(self, asked: Asked) -> Answer:
+    def _do(self, asked: Asked) -> Answer | Again:
         self.executed.append((asked.attempt.path, asked.attempt.number, asked.attempt.idempotency_key))
         return self.perform(asked)
 

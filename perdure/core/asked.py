@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import attrs
 from returns.io import IO, IOResult
@@ -38,15 +38,52 @@ class Attempt:
     idempotency_key: str
 
 
+#: A JSON object, for people and for the next attempt.
+Said: TypeAlias = Mapping[str, Any]
+#: The first attempt is given nothing.
+NOTHING_KNOWN: Final[Said] = {}
+
+
+def _unheard(said: Said) -> None:
+    """Nothing is kept here."""
+
+
 @attrs.frozen
 class Asked:
-    """One request to the world: the leaf, and which attempt of it this is."""
+    """One request to the world: the leaf, and which attempt of it this is.
+
+    Attributes:
+        op: The leaf.
+        attempt: Which attempt this is.
+        known: What the attempts before it left for this one; see `Again` and `note`.
+        note: Call it to have something recorded while the attempt is made. What is said as `known` is what the next
+            attempt is given if this one is cut off.
+    """
 
     op: Op[Any, Any]
     attempt: Attempt
+    known: Said = NOTHING_KNOWN
+    note: Callable[[Said], None] = attrs.field(default=_unheard, eq=False, repr=False)
 
 
-Handler: TypeAlias = Callable[[Asked], Awaitable[Answer]]
+@attrs.frozen
+class Again:
+    """What a handler answers for an attempt that came to nothing, and is not to be the last.
+
+    Another attempt is made under the same key, in a process that may be another one. It counts for no `Retry`.
+
+    Attributes:
+        error: What this attempt failed with.
+        known: What the next one has to know, as a JSON object: it gets it as `Asked.known`.
+        after: The next one begins no earlier than this from now. The moment is recorded, so a restart keeps it.
+    """
+
+    error: object
+    known: Said
+    after: timedelta = timedelta(0)
+
+
+Handler: TypeAlias = Callable[[Asked], Awaitable[Answer | Again]]
 Handlers: TypeAlias = Mapping[type[Op[Any, Any]], Handler]
 #: Runs sync code where it cannot block a loop.
 Thread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]

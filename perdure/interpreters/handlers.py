@@ -11,12 +11,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from perdure.core.asked import Answer, Asked, Attempt, Handler, Handlers, Thread, blame, settle
+from perdure.core.asked import Again, Answer, Asked, Attempt, Handler, Handlers, Thread, blame, settle
 from perdure.core.effect import Op
 from perdure.core.faults import Defect
 from perdure.core.leaves import Step
 
-__all__ = ["Answer", "Asked", "Attempt", "Handler", "Handlers", "Thread", "attempt", "find", "making", "steps"]
+__all__ = ["Again", "Answer", "Asked", "Attempt", "Handler", "Handlers", "Thread", "attempt", "find", "making", "steps"]
 
 _current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("perdure.attempt")
 
