@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 import attrs
 
-from perdure.agents import scripted
+from perdure.agents.asking import asks
 from perdure.core import codec
 from perdure.core.asked import Handlers, Thread
 from perdure.core.effect import Call, Effect, Outcome
@@ -59,7 +59,7 @@ async def run_in_memory(
     """
     from perdure.interpreters import memory
 
-    return await memory.run(effect, {Ask: scripted.asks(memory.in_thread), **(handlers or {})}, answers or {})
+    return await memory.run(effect, {Ask: asks(memory.in_thread), **(handlers or {})}, answers or {})
 
 
 def default_handlers(thread: Thread) -> Handlers:
@@ -68,7 +68,7 @@ def default_handlers(thread: Thread) -> Handlers:
     Args:
         thread: Where sync code runs.
     """
-    return {Step: steps(thread), Ask: scripted.asks(thread)}
+    return {Step: steps(thread), Ask: asks(thread)}
 
 
 # -- durable, for async code -----------------------------------------------------------------------------------------

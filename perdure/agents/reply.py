@@ -108,7 +108,6 @@ class Started:
     """The conversation has a name: recorded at once, so that an attempt after a crash can continue it."""
 
     session: Json
-    version: str = ""
 
 
 @attrs.frozen

@@ -1,0 +1,295 @@
+"""One path for every agent: ask, judge the answer, and decide what follows, by one table.
+
+An attempt is one turn of one agent. What the next one has to know is recorded with it: another worker goes on with the
+same agent, in the same conversation, at the same time.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+from returns.result import Failure, Success
+
+from perdure.agents import scripted
+from perdure.agents.reply import COURSES, AgentError, Answering, Call, Cost, Course, Event, Json, Reply, Started, Usage
+from perdure.agents.secrets import Secrets
+from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
+from perdure.core import codec
+from perdure.core.agents import Agent, Harness, Model, Scripted
+from perdure.core.asked import Again, Answer, Asked, Handler, Said, Thread
+from perdure.core.faults import Defect, StepFault
+from perdure.core.leaves import Ask
+from perdure.core.retry import Retry
+
+#: Between two attempts of an agent that does not say how long to wait.
+_BACKOFF: Final = Retry(wait=timedelta(seconds=2), factor=4)
+#: While there is somebody else to ask, nobody is waited for longer than this.
+_PATIENCE: Final = timedelta(minutes=1)
+#: So often a step waits for an agent that says when it can be asked again.
+_RESETS: Final = 3
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where an ask stands between two attempts.
+
+    Attributes:
+        at: The place of the agent that is asked next.
+        agent: Its name: should the list be another by then, it is looked for.
+        tries: How often it failed and was asked again.
+        repairs: How often the form of its answer was asked for once more.
+        session: The conversation to go on with.
+        message: What to say in it, where that is not the task.
+        failures: Why the agents before it were given up.
+        resets: When agents that were given up can be asked again: place to milliseconds since 1970.
+        waits: How often that was waited for.
+        usd: What it has cost so far; None once an attempt was made whose cost nobody knows.
+    """
+
+    at: int = 0
+    agent: str = ""
+    tries: int = 0
+    repairs: int = 0
+    session: Json | None = None
+    message: str = ""
+    failures: tuple[str, ...] = ()
+    resets: dict[str, int] = attrs.field(factory=dict)
+    waits: int = 0
+    usd: Decimal | None = Decimal(0)
+
+    @classmethod
+    def of(cls, known: Said, agents: tuple[Agent, ...]) -> Standing:
+        """What an earlier attempt left, or the beginning."""
+        if not known:
+            return cls(agent=agents[0].name)
+        standing: Standing = codec.from_json(known, cls)
+        if standing.at < len(agents) and agents[standing.at].name == standing.agent:
+            return standing
+        place = next((n for n, agent in enumerate(agents) if agent.name == standing.agent), None)
+        if place is None:  # the workflow no longer names it
+            return cls(agent=agents[0].name, usd=standing.usd)
+        return attrs.evolve(standing, at=place, resets={})
+
+    def known(self) -> Said:
+        """As it is recorded."""
+        said: Said = codec.to_json(self, Standing)
+        return said
+
+    def moved(self, place: int, agents: tuple[Agent, ...]) -> Standing:
+        """The next agent begins anew."""
+        return attrs.evolve(self, at=place, agent=agents[place].name, tries=0, repairs=0, session=None, message="")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def asks(thread: Thread | None, now: Callable[[], datetime] = _now) -> Handler:
+    """The handler of asks.
+
+    Args:
+        thread: Where a scripted agent's sync function runs; None runs it on the loop.
+        now: The clock by which an agent can be asked again.
+    """
+    # What does not know us is not asked again in this run. A new process asks once more: somebody may have logged in.
+    off: set[tuple[str, str]] = set()
+
+    async def handle(asked: Asked) -> Answer | Again:
+        if not isinstance(asked.op, Ask):
+            raise Defect(f"{asked.op!r} is not an ask")
+        return await _Turn(asked, asked.op, off, thread, now).taken()
+
+    return handle
+
+
+class _Turn:
+    """One attempt: one turn of one agent, and what follows from it."""
+
+    def __init__(
+        self, asked: Asked, op: Ask[Any], off: set[tuple[str, str]], thread: Thread | None, now: Callable[[], datetime]
+    ) -> None:
+        self._asked, self._op, self._off, self._thread, self._now = asked, op, off, thread, now
+        self._standing = Standing.of(asked.known, op.agents)
+        self._agent = op.agents[self._standing.at]
+
+    @functools.cached_property
+    def _schema(self) -> dict[str, Any] | None:
+        return schema_of(self._op.output)
+
+    @functools.cached_property
+    def _secrets(self) -> Secrets:
+        return Secrets(os.environ, _declared(self._op.agents))
+
+    async def taken(self) -> Answer | Again:
+        reason = self._reason_not_to()
+        if reason is not None:
+            return self._failed(reason, COURSES[reason.kind])
+        try:
+            if isinstance(self._agent, Scripted):
+                reply = await scripted.reply(self._op, self._agent, self._message(native=True), self._thread)
+                if not isinstance(reply, Reply):
+                    return reply if isinstance(reply, Success) else self._failed(reply.failure(), Course())
+            else:
+                reply = await self._answered(answering(self._agent, self._op))
+        except AgentError as error:
+            error = self._cleaned(error)
+            self._spent(error.usage, error.cost, {})
+            if error.kind == "auth":
+                self._off.add((self._asked.attempt.run_id, self._agent.name))
+            return self._failed(error, COURSES[error.kind])
+        self._spent(reply.usage, reply.cost, {"model": reply.model, "version": reply.version})
+        return self._judged(reply)
+
+    def _reason_not_to(self) -> AgentError | None:
+        """Why this turn must not be taken at all."""
+        budget, usd = self._op.budget, self._standing.usd
+        if budget is not None and usd is None:
+            return AgentError("budget", f"nobody knows what it has cost so far, so {budget} USD cannot be kept to")
+        if budget is not None and usd is not None and usd >= Decimal(str(budget)):
+            return AgentError("budget", f"it has cost {usd} USD so far, of {budget} USD")
+        if (self._asked.attempt.run_id, self._agent.name) in self._off:
+            return AgentError("auth", "it did not know us before, and is not asked again in this run")
+        return None
+
+    async def _answered(self, agent: Answering) -> Reply:
+        call = Call(
+            ask=self._op,
+            attempt=self._asked.attempt,
+            message=self._message(agent.native),
+            schema=self._schema,
+            session=self._standing.session,
+            repair=self._standing.repairs > 0,
+        )
+        try:
+            reply = await agent.answer(call, self._told)
+        except AgentError:
+            raise
+        except Exception as error:
+            raise AgentError("crashed", f"{type(error).__name__}: {error}") from None
+        hide = self._secrets.hide
+        return attrs.evolve(
+            reply,
+            text=hide(reply.text),
+            value=self._secrets.hide_tree(reply.value),
+            session=self._secrets.hide_tree(reply.session),
+        )
+
+    def _told(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._standing = attrs.evolve(self._standing, session=self._secrets.hide_tree(event.session))
+            self._asked.note({"agent": self._agent.name, "known": self._standing.known()})
+
+    def _message(self, native: bool) -> str:
+        standing, prompt = self._standing, self._op.prompt
+        if standing.message:
+            return standing.message
+        task = prompt if native or self._schema is None else instructed(prompt, self._schema)
+        if standing.session is not None:
+            return f"You were interrupted. Look at the state of the work, then carry on. The task:\n\n{task}"
+        before = any(isinstance(agent, Harness) for agent in self._op.agents[: standing.at])
+        if before and isinstance(self._agent, Harness):
+            return (
+                f"Another agent began this and did not come to the end. Look at the state of the work first.\n\n{task}"
+            )
+        return task
+
+    # -- what follows ------------------------------------------------------------------------------------------------
+
+    def _judged(self, reply: Reply) -> Answer | Again:
+        """The value of an answer; or the form is asked for once more, in the same conversation."""
+        if self._schema is None:
+            return Success(reply.text)
+        judgement = judged(reply.text, reply.value, self._op.output, self._schema)
+        if isinstance(judgement, Success):
+            return judgement
+        problems: Problems = judgement.failure()
+        error = AgentError("invalid_output", "; ".join(problems))
+        standing = self._standing
+        if standing.repairs >= self._op.repair:
+            return self._failed(error, COURSES["invalid_output"])
+        message, session = corrected(problems, self._schema), reply.session or standing.session
+        if session is None:  # nothing to go on with: all is said again
+            message = f"{self._op.prompt}\n\nYour answer to that was:\n{reply.text}\n\n{message}"
+        repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message)
+        return Again(error, repaired.known())
+
+    def _failed(self, error: AgentError | StepFault, course: Course) -> Answer | Again:
+        """Whom to ask next, and when; or the end of it."""
+        op, standing = self._op, self._standing
+        wait = error.retry_after if isinstance(error, AgentError) else None
+        if isinstance(error, AgentError) and error.session is not None:
+            standing = attrs.evolve(standing, session=error.session)
+        if standing.tries < course.again and (wait is None or wait <= _PATIENCE):
+            if wait is None:
+                wait = _BACKOFF.delay(standing.tries + 1, self._asked.attempt.idempotency_key)
+            return Again(error, attrs.evolve(standing, tries=standing.tries + 1).known(), wait)
+
+        failures = (*standing.failures, f"{self._agent.name}: {error}")
+        if course.then == "stop":
+            return Failure(self._fault(error, failures))
+        now, resets = self._now(), dict(standing.resets)
+        if wait is not None and course.resets:
+            resets[str(standing.at)] = int((now + wait).timestamp() * 1000)
+        standing = attrs.evolve(standing, failures=failures, resets=resets)
+        if standing.at + 1 < len(op.agents):
+            return Again(error, standing.moved(standing.at + 1, op.agents).known())
+        if resets and standing.waits < _RESETS:
+            place = min(resets, key=lambda place: resets[place])
+            due = datetime.fromtimestamp(resets.pop(place) / 1000, UTC)
+            standing = attrs.evolve(standing.moved(int(place), op.agents), resets=resets, waits=standing.waits + 1)
+            return Again(error, standing.known(), max(timedelta(0), due - now))
+        return Failure(self._fault(error, failures))
+
+    def _fault(self, error: AgentError | StepFault, failures: tuple[str, ...]) -> StepFault:
+        kind = error.kind if isinstance(error, AgentError) else error.error
+        if len(failures) > 1:
+            return StepFault(self._op.name, kind, "every agent failed: " + "; ".join(failures))
+        return error if isinstance(error, StepFault) else StepFault(self._op.name, kind, failures[-1])
+
+    # -- what is recorded --------------------------------------------------------------------------------------------
+
+    def _spent(self, usage: Usage, cost: Cost, more: Said) -> None:
+        """Record who was asked and what that took."""
+        standing, usd = self._standing, None
+        if standing.usd is not None and cost.usd is not None:
+            usd = standing.usd + cost.usd
+        self._standing = attrs.evolve(standing, usd=usd)
+        tokens = {kind: count for kind, count in attrs.asdict(usage).items() if count is not None}
+        spent = {**tokens, "usd": None if cost.usd is None else str(cost.usd), "source": cost.source}
+        self._asked.note({"agent": self._agent.name, **{k: v for k, v in more.items() if v}, "spent": spent})
+
+    def _cleaned(self, error: AgentError) -> AgentError:
+        return attrs.evolve(
+            error, message=self._secrets.hide_error(error.message), session=self._secrets.hide_tree(error.session)
+        )
+
+
+def _declared(agents: tuple[Agent, ...]) -> list[str]:
+    """The variables that the agents are given, by name."""
+    names: list[str] = []
+    for agent in agents:
+        if isinstance(agent, Model) and agent.key is not None:
+            names.append(agent.key)
+        if isinstance(agent, Harness):
+            names += [*agent.env, *(name for server in agent.mcp for name in server.env)]
+    return names
+
+
+def answering(agent: Agent, op: Ask[Any]) -> Answering:
+    """Who speaks for an agent. What it needs is loaded here, on use.
+
+    Raises:
+        Defect: Nothing here can run it.
+    """
+    if isinstance(agent, Answering):
+        return agent
+    raise Defect(
+        f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}. An agent of your own has a "
+        "method `answer`: see perdure.agents.reply.Answering"
+    )
