@@ -132,11 +132,12 @@ class _Turn:
             return self._failed(reason, COURSES[reason.kind])
         try:
             if isinstance(self._agent, Scripted):
-                reply = await scripted.reply(self._op, self._agent, self._message(native=True), self._thread)
+                message = self._standing.message or self._op.prompt
+                reply = await scripted.reply(self._op, self._agent, message, self._thread)
                 if not isinstance(reply, Reply):
                     return reply if isinstance(reply, Success) else self._failed(reply.failure(), Course())
             else:
-                reply = await self._answered(answering(self._agent, self._op))
+                reply = await self._answered(await answering(self._agent, self._op))
         except AgentError as error:
             error = self._cleaned(error)
             self._spent(error.usage, error.cost, {})
@@ -189,7 +190,7 @@ class _Turn:
         standing, prompt = self._standing, self._op.prompt
         if standing.message:
             return standing.message
-        task = prompt if native or self._schema is None else instructed(prompt, self._schema)
+        task = instructed(prompt, self._schema, native)
         if standing.session is not None:
             return f"You were interrupted. Look at the state of the work, then carry on. The task:\n\n{task}"
         before = any(isinstance(agent, Harness) for agent in self._op.agents[: standing.at])
@@ -261,7 +262,7 @@ class _Turn:
             usd = standing.usd + cost.usd
         self._standing = attrs.evolve(standing, usd=usd)
         tokens = {kind: count for kind, count in attrs.asdict(usage).items() if count is not None}
-        spent = {**tokens, "usd": None if cost.usd is None else str(cost.usd), "source": cost.source}
+        spent = {**tokens, "usd": None if cost.usd is None else f"{cost.usd:f}", "source": cost.source}
         self._asked.note({"agent": self._agent.name, **{k: v for k, v in more.items() if v}, "spent": spent})
 
     def _cleaned(self, error: AgentError) -> AgentError:
@@ -281,14 +282,19 @@ def _declared(agents: tuple[Agent, ...]) -> list[str]:
     return names
 
 
-def answering(agent: Agent, op: Ask[Any]) -> Answering:
+async def answering(agent: Agent, op: Ask[Any]) -> Answering:
     """Who speaks for an agent. What it needs is loaded here, on use.
 
     Raises:
         Defect: Nothing here can run it.
+        ModuleNotFoundError: What it needs comes with an extra that is not installed.
     """
     if isinstance(agent, Answering):
         return agent
+    if isinstance(agent, Model):
+        from perdure.agents import model
+
+        return await model.speaker(agent)
     raise Defect(
         f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}. An agent of your own has a "
         "method `answer`: see perdure.agents.reply.Answering"

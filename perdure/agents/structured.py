@@ -44,8 +44,10 @@ def schema_of(output: Any) -> dict[str, Any] | None:
     return wrapped if defs is None else {**wrapped, "$defs": defs}
 
 
-def instructed(prompt: str, schema: dict[str, Any]) -> str:
-    """A prompt that says at its end what form the answer has, for agents that take no schema."""
+def instructed(prompt: str, schema: dict[str, Any] | None, native: bool) -> str:
+    """A prompt that says at its end what form the answer has, for an agent that takes no schema by itself."""
+    if schema is None or native:
+        return prompt
     return (
         f"{prompt}\n\nEnd with one JSON value that fits this JSON Schema, and with nothing after it:\n{_text(schema)}"
     )

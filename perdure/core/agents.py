@@ -145,7 +145,9 @@ class Model:
         max_tokens: It writes no more than this in one reply.
         base_url: Where it is reached, if not at its provider's own address.
         key: The name of the environment variable with the key; by default the one that the provider's name suggests.
-        limits: What one attempt may use. Of a model `wall` bounds one reply, `tokens` and `usd` are judged after it.
+        native: Whether its provider holds it to a JSON Schema. None: where litellm's list says so. Else the schema
+            is put at the end of the prompt; the answer is judged the same.
+        timeout: How long one reply may take.
 
     Raises:
         Defect: No provider, a name of a variable that cannot be one, or a limit of nothing.
@@ -161,7 +163,8 @@ class Model:
     max_tokens: int | None = attrs.field(default=None, kw_only=True, validator=_positive)
     base_url: str | None = attrs.field(default=None, kw_only=True)
     key: str | None = attrs.field(default=None, kw_only=True)
-    limits: Limits = attrs.field(factory=Limits, kw_only=True)
+    native: bool | None = attrs.field(default=None, kw_only=True)
+    timeout: timedelta = attrs.field(default=timedelta(minutes=10), kw_only=True, validator=_positive)
 
     def __attrs_post_init__(self) -> None:
         if self.key is not None and not _VARIABLE.fullmatch(self.key):

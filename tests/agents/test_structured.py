@@ -124,7 +124,8 @@ def test_the_form_stands_at_the_end_of_the_prompt() -> None:
     schema = schema_of(Verdict)
     assert schema is not None
 
-    assert instructed("Judge it.", schema).endswith(json.dumps(schema))
+    assert instructed("Judge it.", schema, native=False).endswith(json.dumps(schema))
+    assert instructed("Judge it.", schema, native=True) == "Judge it."
 
 
 trees = st.recursive(
