@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from perdure.core.agents import Agent, Scripted
+from perdure.core.agents import Agent, Model, Scripted
 from perdure.core.codec import register
 from perdure.core.effect import Do, Effect, Op, Outcome
 from perdure.core.estimate import Estimate, Span
@@ -95,6 +95,7 @@ __all__ = [
     "Fault",
     "Handle",
     "Interrupted",
+    "Model",
     "Op",
     "Outcome",
     "Plan",

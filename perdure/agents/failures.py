@@ -41,12 +41,13 @@ def classified(error: Exception, now: datetime | None = None) -> AgentError:
         now: Against which a date in `Retry-After` counts; the current time by default.
     """
     text, status = str(error), getattr(error, "status_code", None)
-    if _named(error, "APIConnectionError"):
+    unheard = _named(error, "APIConnectionError") or "Connection error" in text
+    if unheard:
         status = None  # it bears a number though no server ever answered
     after = _retry_after(getattr(error, "litellm_response_headers", None) or {}, text, now or datetime.now(UTC))
     # Who refuses a request bills nothing for it. What a server did before it broke, nobody knows.
     cost = Cost(Decimal(0), "priced") if status is not None and 400 <= status < 500 else Cost()
-    kind = _kind(error, status, text, after)
+    kind = _kind(error, status, text, after, unheard)
     return AgentError(kind, _said(error, text), status=status, retry_after=after, cost=cost)
 
 
@@ -55,7 +56,7 @@ def _said(error: Exception, text: str) -> str:
     return " ".join((inner[1] if inner else _PREFIX.sub("", text)).split())[:_LONGEST] or type(error).__name__
 
 
-def _kind(error: Exception, status: int | None, text: str, after: timedelta | None) -> Kind:
+def _kind(error: Exception, status: int | None, text: str, after: timedelta | None, unheard: bool) -> Kind:
     if _named(error, "ContextWindowExceededError") or (status in (400, 413) and _CONTEXT.search(text)):
         return "context"
     if _named(error, "ContentPolicyViolationError") or (status == 400 and _POLICY.search(text)):
@@ -67,7 +68,7 @@ def _kind(error: Exception, status: int | None, text: str, after: timedelta | No
     if status == 429 or "overloaded" in text.lower():
         return "rate"
     if status is None:
-        return "transient" if _named(error, "APIConnectionError") else "crashed"
+        return "transient" if unheard else "crashed"
     return "transient" if status >= 500 or status in (408, 409) else "config"
 
 

@@ -148,6 +148,7 @@ class Drive:
         Raises:
             Fenced: Another worker took the run over.
             Blocked: A defect, or a value that cannot be recorded; the row says so too.
+            ModuleNotFoundError: A handler needs what comes with an extra; the row says so too.
             Unavailable: The database cannot be used. What was recorded stays.
         """
         self._effects, self._record.tell = effects, tell
@@ -175,6 +176,9 @@ class Drive:
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             # What user code gave us (a default, a type, a reply) broke where nobody thought it could.
             await self._block("defect", f"{type(error).__name__}: {error}", "mend the workflow's code")
+        except ModuleNotFoundError as missing:
+            await self._give_up("blocked", {"kind": "extra", "message": str(missing)})
+            raise
         except DiskFull as full:
             self._record.reset()  # what did not fit is lost with it: those attempts are made again
             with contextlib.suppress(Unavailable):  # no room even for that: the run is then seen as stale

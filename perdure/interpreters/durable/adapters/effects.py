@@ -105,7 +105,7 @@ def _settle(future: asyncio.Future[object], result: object, error: BaseException
 class LoopEffects:
     """Performs leaves on the running asyncio loop, by a table of handlers.
 
-    What a handler raises beyond its outcome (a Defect, a cancelled error of its own) ends the drive by `next`.
+    What a handler raises beyond its outcome (a Defect, a missing extra) ends the drive by `next`.
     """
 
     def __init__(self, handlers: Handlers) -> None:
@@ -171,8 +171,11 @@ class LoopEffects:
             if self._tasks.get(attempt.path) is not task:
                 raise  # we cancelled it
             outcome = _escaped(asked, error)
+        except (Defect, ModuleNotFoundError) as error:
+            self._tell(error)
+            return
         except Exception as error:
-            self._tell(error if isinstance(error, Defect) else _broken(asked, f"raised {error!r}", error))
+            self._tell(_broken(asked, f"raised {error!r}", error))
             return
         except BaseException as error:  # sys.exit() in a step ends the step, not the worker
             outcome = _escaped(asked, error)
