@@ -55,6 +55,7 @@ from perdure.core.retry import Retry
 from perdure.core.workflow import workflow
 
 if TYPE_CHECKING:
+    from perdure.agents.prompts import prompt
     from perdure.api import AsyncHandle, AsyncStore, Handle, Store, open, open_async, run_in_memory
     from perdure.core.symbols import register_sample
     from perdure.interpreters.durable.state import Waiting
@@ -74,6 +75,7 @@ _LATER = {
     "open": "perdure.api",
     "open_async": "perdure.api",
     "plan": "perdure.interpreters.plan.plan",
+    "prompt": "perdure.agents.prompts",
     "register_sample": "perdure.core.symbols",
     "run_in_memory": "perdure.api",
 }
@@ -125,6 +127,7 @@ __all__ = [
     "parallel",
     "parallel_map",
     "plan",
+    "prompt",
     "pure",
     "race",
     "register",
