@@ -1,89 +1,26 @@
-"""One path for every agent: ask, judge the answer, and decide what follows, by one table.
-
-An attempt is one turn of one agent. What the next one has to know is recorded with it: another worker goes on with the
-same agent, in the same conversation, at the same time.
-"""
+"""One path for every agent: an attempt is one turn of one agent, whose answer is judged and whose cost is recorded."""
 
 from __future__ import annotations
 
 import functools
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import attrs
-from returns.result import Failure, Success
+from returns.result import Success
 
 from perdure.agents import scripted
-from perdure.agents.reply import COURSES, AgentError, Answering, Call, Cost, Course, Event, Json, Reply, Started, Usage
+from perdure.agents.reply import COURSES, AgentError, Answering, Call, Cost, Course, Event, Reply, Started, Usage
 from perdure.agents.secrets import Secrets
+from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
-from perdure.core import codec
 from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Handler, Said, Thread
 from perdure.core.faults import Defect, StepFault
 from perdure.core.leaves import Ask
-from perdure.core.retry import Retry
-
-#: Between two attempts of an agent that does not say how long to wait.
-_BACKOFF: Final = Retry(wait=timedelta(seconds=2), factor=4)
-#: While there is somebody else to ask, nobody is waited for longer than this.
-_PATIENCE: Final = timedelta(minutes=1)
-#: So often a step waits for an agent that says when it can be asked again.
-_RESETS: Final = 3
-
-
-@attrs.frozen(kw_only=True)
-class Standing:
-    """Where an ask stands between two attempts.
-
-    Attributes:
-        at: The place of the agent that is asked next.
-        agent: Its name: should the list be another by then, it is looked for.
-        tries: How often it failed and was asked again.
-        repairs: How often the form of its answer was asked for once more.
-        session: The conversation to go on with.
-        message: What to say in it, where that is not the task.
-        failures: Why the agents before it were given up.
-        resets: When agents that were given up can be asked again: place to milliseconds since 1970.
-        waits: How often that was waited for.
-        usd: What it has cost so far; None once an attempt was made whose cost nobody knows.
-    """
-
-    at: int = 0
-    agent: str = ""
-    tries: int = 0
-    repairs: int = 0
-    session: Json | None = None
-    message: str = ""
-    failures: tuple[str, ...] = ()
-    resets: dict[str, int] = attrs.field(factory=dict)
-    waits: int = 0
-    usd: Decimal | None = Decimal(0)
-
-    @classmethod
-    def of(cls, known: Said, agents: tuple[Agent, ...]) -> Standing:
-        """What an earlier attempt left, or the beginning."""
-        if not known:
-            return cls(agent=agents[0].name)
-        standing: Standing = codec.from_json(known, cls)
-        if standing.at < len(agents) and agents[standing.at].name == standing.agent:
-            return standing
-        place = next((n for n, agent in enumerate(agents) if agent.name == standing.agent), None)
-        if place is None:  # the workflow no longer names it
-            return cls(agent=agents[0].name, usd=standing.usd)
-        return attrs.evolve(standing, at=place, resets={})
-
-    def known(self) -> Said:
-        """As it is recorded."""
-        said: Said = codec.to_json(self, Standing)
-        return said
-
-    def moved(self, place: int, agents: tuple[Agent, ...]) -> Standing:
-        """The next agent begins anew."""
-        return attrs.evolve(self, at=place, agent=agents[place].name, tries=0, repairs=0, session=None, message="")
 
 
 def _now() -> datetime:
@@ -169,7 +106,7 @@ class _Turn:
         )
         try:
             reply = await agent.answer(call, self._told)
-        except AgentError:
+        except (AgentError, Defect, ModuleNotFoundError):
             raise
         except Exception as error:
             raise AgentError("crashed", f"{type(error).__name__}: {error}") from None
@@ -221,37 +158,7 @@ class _Turn:
         return Again(error, repaired.known())
 
     def _failed(self, error: AgentError | StepFault, course: Course) -> Answer | Again:
-        """Whom to ask next, and when; or the end of it."""
-        op, standing = self._op, self._standing
-        wait = error.retry_after if isinstance(error, AgentError) else None
-        if isinstance(error, AgentError) and error.session is not None:
-            standing = attrs.evolve(standing, session=error.session)
-        if standing.tries < course.again and (wait is None or wait <= _PATIENCE):
-            if wait is None:
-                wait = _BACKOFF.delay(standing.tries + 1, self._asked.attempt.idempotency_key)
-            return Again(error, attrs.evolve(standing, tries=standing.tries + 1).known(), wait)
-
-        failures = (*standing.failures, f"{self._agent.name}: {error}")
-        if course.then == "stop":
-            return Failure(self._fault(error, failures))
-        now, resets = self._now(), dict(standing.resets)
-        if wait is not None and course.resets:
-            resets[str(standing.at)] = int((now + wait).timestamp() * 1000)
-        standing = attrs.evolve(standing, failures=failures, resets=resets)
-        if standing.at + 1 < len(op.agents):
-            return Again(error, standing.moved(standing.at + 1, op.agents).known())
-        if resets and standing.waits < _RESETS:
-            place = min(resets, key=lambda place: resets[place])
-            due = datetime.fromtimestamp(resets.pop(place) / 1000, UTC)
-            standing = attrs.evolve(standing.moved(int(place), op.agents), resets=resets, waits=standing.waits + 1)
-            return Again(error, standing.known(), max(timedelta(0), due - now))
-        return Failure(self._fault(error, failures))
-
-    def _fault(self, error: AgentError | StepFault, failures: tuple[str, ...]) -> StepFault:
-        kind = error.kind if isinstance(error, AgentError) else error.error
-        if len(failures) > 1:
-            return StepFault(self._op.name, kind, "every agent failed: " + "; ".join(failures))
-        return error if isinstance(error, StepFault) else StepFault(self._op.name, kind, failures[-1])
+        return following(self._op, self._standing, error, course, self._now(), self._asked.attempt.idempotency_key)
 
     # -- what is recorded --------------------------------------------------------------------------------------------
 

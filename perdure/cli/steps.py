@@ -258,9 +258,9 @@ def event(entry: Entry) -> tuple[str, str]:
         case "wait" if "retry" in tree:
             return "retries", f"at {moment(tree['due'])}, for attempt {entry.attempt} failed: {tree.get('error', '')}"
         case "wait" if "again" in tree:
-            agent = tree["again"].get("agent")
-            who = f"{agent} is asked" if isinstance(agent, str) else "it goes on"
-            return "goes on", f"{who} at {moment(tree['due'])}: {tree.get('error', '')}"
+            who = f"with {agent}" if isinstance(agent := tree["again"].get("agent"), str) else "with another attempt"
+            late = f" at {moment(tree['due'])}" if tree["due"] > entry.at else ""
+            return "goes on", f"{who}{late}, after {tree.get('error', '')}"
         case "wait" if "gate" in tree:
             signal = str(tree.get("as", "")).startswith("signal")
             return "waits", f"for the signal {tree['gate']}" if signal else f"for an answer to {tree['gate']}"

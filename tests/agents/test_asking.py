@@ -220,6 +220,13 @@ def test_a_quota_parks_the_run_until_its_reset_where_nobody_else_can_answer() ->
     assert [asked.attempt.number for asked in used_up.calls] == [1, 3]
 
 
+def test_a_long_wait_is_waited_for_where_there_is_nobody_else() -> None:
+    world = lab(speaker("limited", AgentError("rate", "slow down", retry_after=timedelta(hours=1)), "yes"))
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 3600)]
+
+
 def test_a_quota_that_never_ends_is_given_up_in_the_end() -> None:
     used_up = speaker("used-up", AgentError("quota", "come back", retry_after=timedelta(hours=5)))
 

@@ -167,6 +167,8 @@ def test_what_a_handler_says_is_an_event() -> None:
         ("note", "flow/a", 1, {"said": {"agent": "fast", "spent": {"output": 2, "usd": None, "source": "unknown"}}}),
         ("wait", "flow/a", 1, {"again": {"agent": "careful"}, "due": 5, "error": "rate: no"}),
     )
+    later = wait._replace(payload='{"again": {}, "due": 9000, "error": "rate: no"}')
 
     assert event(note) == ("told", "fast: tokens 2 out; cost unknown")
-    assert event(wait) == ("goes on", "careful is asked at 1970-01-01T00:00:00Z: rate: no")
+    assert event(wait) == ("goes on", "with careful, after rate: no")
+    assert event(later) == ("goes on", "with another attempt at 1970-01-01T00:00:09Z, after rate: no")
