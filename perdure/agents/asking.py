@@ -13,10 +13,11 @@ import attrs
 from returns.result import Success
 
 from perdure.agents import scripted
-from perdure.agents.reply import COURSES, AgentError, Answering, Call, Cost, Course, Event, Reply, Started, Usage
+from perdure.agents.reply import COURSES, AgentError, Answering, Call, Cost, Course, Event, Reply, Started, Usage, Used
 from perdure.agents.secrets import Secrets
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
+from perdure.agents.tools import CUT_OFF, task_of, used
 from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Handler, Said, Thread
 from perdure.core.faults import Defect, StepFault
@@ -52,7 +53,9 @@ class _Turn:
         self, asked: Asked, op: Ask[Any], off: set[tuple[str, str]], thread: Thread | None, now: Callable[[], datetime]
     ) -> None:
         self._asked, self._op, self._off, self._thread, self._now = asked, op, off, thread, now
-        self._standing = Standing.of(asked.known, op.agents)
+        found = Standing.of(asked.known, op.agents)
+        self._cut_off = asked.attempt.number > found.attempt + 1
+        self._standing = attrs.evolve(found, attempt=asked.attempt.number)
         self._agent = op.agents[self._standing.at]
 
     @functools.cached_property
@@ -67,6 +70,8 @@ class _Turn:
         reason = self._reason_not_to()
         if reason is not None:
             return self._failed(reason, COURSES[reason.kind])
+        if self._standing.uses and isinstance(self._agent, Model):
+            return await self._tool_used(self._agent)
         try:
             if isinstance(self._agent, Scripted):
                 message = self._standing.message or self._op.prompt
@@ -82,7 +87,7 @@ class _Turn:
                 self._off.add((self._asked.attempt.run_id, self._agent.name))
             return self._failed(error, COURSES[error.kind])
         self._spent(reply.usage, reply.cost, {"model": reply.model, "version": reply.version})
-        return self._judged(reply)
+        return self._wants(reply) if reply.uses else self._judged(reply)
 
     def _reason_not_to(self) -> AgentError | None:
         """Why this turn must not be taken at all."""
@@ -100,6 +105,7 @@ class _Turn:
             ask=self._op,
             attempt=self._asked.attempt,
             message=self._message(agent.native),
+            results=self._standing.results,
             schema=self._schema,
             session=self._standing.session,
             repair=self._standing.repairs > 0,
@@ -115,6 +121,7 @@ class _Turn:
             reply,
             text=hide(reply.text),
             value=self._secrets.hide_tree(reply.value),
+            uses=tuple(attrs.evolve(use, input=self._secrets.hide_tree(use.input)) for use in reply.uses),
             session=self._secrets.hide_tree(reply.session),
         )
 
@@ -125,7 +132,7 @@ class _Turn:
 
     def _message(self, native: bool) -> str:
         standing, prompt = self._standing, self._op.prompt
-        if standing.message:
+        if standing.message or standing.results:
             return standing.message
         task = instructed(prompt, self._schema, native)
         if standing.session is not None:
@@ -136,6 +143,31 @@ class _Turn:
                 f"Another agent began this and did not come to the end. Look at the state of the work first.\n\n{task}"
             )
         return task
+
+    # -- tools -------------------------------------------------------------------------------------------------------
+
+    def _wants(self, reply: Reply) -> Again | Answer:
+        """Each tool that it wants used is an attempt of its own, so that what one did is recorded before the next."""
+        standing = self._standing
+        if isinstance(self._agent, Model) and standing.turns + 1 >= self._agent.turns:
+            error = AgentError("budget", f"it came to no answer in {self._agent.turns} turns")
+            return self._failed(error, COURSES[error.kind])
+        standing = attrs.evolve(standing, turns=standing.turns + 1, tries=0, message="")
+        return Again(None, attrs.evolve(standing, uses=reply.uses, results=(), session=reply.session).known())
+
+    async def _tool_used(self, agent: Model) -> Again:
+        standing = self._standing
+        use, *left = standing.uses
+        self._asked.note({"agent": agent.name, "tool": use.name})
+        tool = next((tool for tool in agent.tools if task_of(tool).name == use.name), None)
+        if tool is None:
+            text = f"There is no tool {use.name}"
+        elif self._cut_off and task_of(tool).repeat == "once":
+            text = CUT_OFF
+        else:
+            text = self._secrets.hide(await used(tool, use, self._asked.attempt, self._thread))
+        results = (*standing.results, Used(use.id, text))
+        return Again(None, attrs.evolve(standing, uses=tuple(left), results=results).known())
 
     # -- what follows ------------------------------------------------------------------------------------------------
 
@@ -154,7 +186,7 @@ class _Turn:
         message, session = corrected(problems, self._schema), reply.session or standing.session
         if session is None:  # nothing to go on with: all is said again
             message = f"{self._op.prompt}\n\nYour answer to that was:\n{reply.text}\n\n{message}"
-        repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message)
+        repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message, results=())
         return Again(error, repaired.known())
 
     def _failed(self, error: AgentError | StepFault, course: Course) -> Answer | Again:

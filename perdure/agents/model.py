@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import json
 import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from perdure.agents.failures import classified
-from perdure.agents.reply import AgentError, Call, Cost, Json, Reply, Tell, Usage
+from perdure.agents.reply import AgentError, Call, Cost, Json, Reply, Tell, Usage, Use
 from perdure.agents.structured import instructed
+from perdure.agents.tools import described
 from perdure.core.agents import Model
 
 if TYPE_CHECKING:
@@ -79,7 +81,9 @@ class Speaker:
         import litellm  # loaded: see `speaker`
 
         agent, key = self.agent, _key(self.agent)
-        said: list[Json] = [*(call.session or ()), {"role": "user", "content": call.message}]
+        said: list[Json] = [*(call.session or ())]
+        said += [{"role": "tool", "tool_call_id": result.id, "content": result.text} for result in call.results]
+        said += [{"role": "user", "content": call.message}] if call.message else []
         if call.session is not None:
             task = instructed(call.ask.prompt, call.schema, self.native)
             said.insert(0, {"role": "user", "content": task})
@@ -92,6 +96,8 @@ class Speaker:
                 api_key=key,
                 temperature=agent.temperature,
                 max_tokens=agent.max_tokens,
+                tools=[described(tool) for tool in agent.tools] or None,
+                tool_choice="none" if agent.tools and call.repair else None,
                 response_format=_format(call.schema) if call.schema is not None and self.native else None,
                 timeout=agent.timeout.total_seconds(),
                 num_retries=0,
@@ -99,8 +105,7 @@ class Speaker:
             )
         except Exception as error:  # of some hundred classes; their fields say what happened
             raise classified(error) from None
-        answer = {"role": "assistant", "content": response.choices[0].message.content or ""}
-        return _whole(response, call, [*said[1:], answer])
+        return _whole(response, call, said[1:])
 
 
 def _key(agent: Model) -> str | None:
@@ -138,8 +143,8 @@ def _defs(schema: Json) -> Sequence[Json]:
     return list(schema.get("$defs", {}).values())
 
 
-def _whole(response: ModelResponse, call: Call, session: list[Json]) -> Reply:
-    """The reply, if it is one.
+def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
+    """The reply, if it is one. Its session is what was said after the task.
 
     Raises:
         AgentError: It was cut short, withheld, declined or empty.
@@ -151,10 +156,29 @@ def _whole(response: ModelResponse, call: Call, session: list[Json]) -> Reply:
         raise AgentError("refused", refusal or "its provider withheld the answer", usage=usage, cost=cost)
     if choice.finish_reason == "length":
         raise AgentError("budget", "the answer was longer than max_tokens allows", usage=usage, cost=cost)
-    if not text.strip() and call.schema is None:
+    calls = choice.message.tool_calls or []
+    if not text.strip() and call.schema is None and not calls:
         raise AgentError("transient", "it answered nothing", usage=usage, cost=cost)
     version = f"litellm {importlib.metadata.version('litellm')}"
-    return Reply(text=text, session=session, model=response.model or "", version=version, usage=usage, cost=cost)
+    uses = tuple(Use(each.id, each.function.name or "", _input(each.function.arguments)) for each in calls)
+    answer: Json = {"role": "assistant", "content": text}
+    if uses:
+        answer["tool_calls"] = [
+            {"id": each.id, "type": "function", "function": {"name": use.name, "arguments": each.function.arguments}}
+            for use, each in zip(uses, calls, strict=True)
+        ]
+    session = [*before, answer]
+    return Reply(
+        text=text, uses=uses, session=session, model=response.model or "", version=version, usage=usage, cost=cost
+    )
+
+
+def _input(arguments: str) -> Json:
+    """What a tool is given. What is no JSON is passed on as it is, and told to the model as what does not fit."""
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
 
 
 def _usage(response: ModelResponse) -> Usage:

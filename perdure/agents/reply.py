@@ -19,6 +19,23 @@ from perdure.core.leaves import Ask
 Json: TypeAlias = Any  # JSON trees have no better type in Python
 
 
+@attrs.frozen
+class Use:
+    """A model wants a tool used. `id` is the model's own name for this call."""
+
+    id: str
+    name: str
+    input: Json
+
+
+@attrs.frozen
+class Used:
+    """What came of it."""
+
+    id: str
+    text: str
+
+
 # -- the question ----------------------------------------------------------------------------------------------------
 
 
@@ -29,7 +46,8 @@ class Call:
     Attributes:
         ask: The leaf: its prompt is the task, its output the type of the answer.
         attempt: Which attempt this is, with the idempotency key of the step.
-        message: What to say now. Without a session that is the task.
+        message: What to say now. Without a session that is the task; empty where only `results` are handed back.
+        results: What came of the tools that the last reply wanted used.
         schema: The JSON Schema that the answer must fit; None where any text will do.
         session: The conversation to continue, as the agent itself named it; None begins one.
         repair: Only the form of the last answer is asked for again: no tool is needed, and none should be given.
@@ -38,6 +56,7 @@ class Call:
     ask: Ask[Any]  # whatever the answer is of
     attempt: Attempt
     message: str
+    results: tuple[Used, ...] = ()
     schema: Json | None = None
     session: Json | None = None
     repair: bool = False
@@ -84,6 +103,8 @@ class Reply:
     Attributes:
         text: Its last words.
         value: The structured value, where the agent gives one by itself; it is judged like any other.
+        uses: The tools that it wants used, of those that it was offered. Then it is not done, and goes on with the
+            results.
         session: By which the conversation is continued; None where it cannot be.
         model: Which model answered, as the agent says.
         version: Of the program that was run.
@@ -93,6 +114,7 @@ class Reply:
 
     text: str
     value: Json | None = None
+    uses: tuple[Use, ...] = ()
     session: Json | None = None
     model: str = ""
     version: str = ""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 from returns.result import Failure
 
-from perdure.agents.reply import AgentError, Course, Json
+from perdure.agents.reply import AgentError, Course, Json, Use, Used
 from perdure.core import codec
 from perdure.core.agents import Agent
 from perdure.core.asked import Again, Answer, Said
@@ -40,6 +40,10 @@ class Standing:
         repairs: How often the form of its answer was asked for once more.
         session: The conversation to go on with.
         message: What to say in it, where that is not the task.
+        uses: The tools that it wants used, before it goes on.
+        results: What came of those that were.
+        turns: How often the agent has replied.
+        attempt: The attempt that left it so; if the next but one finds it, one was cut off.
         failures: Why the agents before it were given up.
         resets: When agents that were given up can be asked again: place to milliseconds since 1970.
         waits: How often that was waited for.
@@ -52,6 +56,10 @@ class Standing:
     repairs: int = 0
     session: Json | None = None
     message: str = ""
+    uses: tuple[Use, ...] = ()
+    results: tuple[Used, ...] = ()
+    turns: int = 0
+    attempt: int = 0
     failures: tuple[str, ...] = ()
     resets: dict[str, int] = attrs.field(factory=dict)
     waits: int = 0
@@ -77,7 +85,8 @@ class Standing:
 
     def moved(self, place: int, agents: tuple[Agent, ...]) -> Standing:
         """The next agent begins anew."""
-        return attrs.evolve(self, at=place, agent=agents[place].name, tries=0, repairs=0, session=None, message="")
+        fresh = Standing(failures=self.failures, resets=self.resets, waits=self.waits, usd=self.usd)
+        return attrs.evolve(fresh, at=place, agent=agents[place].name, attempt=self.attempt)
 
 
 def following(

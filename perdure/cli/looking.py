@@ -273,6 +273,7 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
                 "agent": each.agent,
                 "model": each.model,
                 "version": each.version,
+                "tool": each.tool,
                 "spent": each.spent.tree(),
             }
             for each in step.tries
@@ -293,6 +294,7 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
     for each in step.tries:
         end = "" if each.ended_at is None else f", {ago(each.ended_at - each.started_at)}"
         who = f", {line(each.agent)}" if each.agent else ""
+        who += f" uses {line(each.tool)}" if each.tool else ""
         lines.append(f"  attempt {each.number}{end}{who}{': ' + line(each.error, 1000) if each.error else ''}")
         if str(each.spent):
             lines.append(f"    {each.spent}")

@@ -33,6 +33,7 @@ class Try:
 
     Attributes:
         agent: Who was asked, once that is known; `model` and `version` are what it says of itself.
+        tool: The tool of its that was used in this attempt, if it was one.
         spent: What it took.
     """
 
@@ -44,6 +45,7 @@ class Try:
     agent: str | None = None
     model: str | None = None
     version: str | None = None
+    tool: str | None = None
     spent: Spent = NOTHING_SPENT
 
 
@@ -188,7 +190,7 @@ class Fold:
         if isinstance(said := tree.get("said"), dict) and step is not None and step.tries:
             tried = step.tries[-1]
             tried.agent, tried.model = said.get("agent", tried.agent), said.get("model", tried.model)
-            tried.version = said.get("version", tried.version)
+            tried.version, tried.tool = said.get("version", tried.version), said.get("tool", tried.tool)
             tried.spent = Spent.of(said["spent"]) if "spent" in said else tried.spent
         if "rename" in tree:
             self.steps = {new: self.steps[old] for old, new in self._renamed(tree["rename"])}
@@ -291,8 +293,9 @@ _NOTES: Final[dict[str, tuple[str, Any]]] = {  # Any: a function of whatever the
 def _told(said: Any) -> str:
     if not isinstance(said, dict):
         return ""
-    spent = str(Spent.of(said["spent"])) if "spent" in said else "it began a conversation"
-    return ": ".join(str(part) for part in (said.get("agent"), spent) if part)
+    what = "it began a conversation" if "tool" not in said else f"uses {said['tool']}"
+    what = str(Spent.of(said["spent"])) if "spent" in said else what
+    return ": ".join(str(part) for part in (said.get("agent"), what) if part)
 
 
 def event_line(entry: Entry) -> str:

@@ -7,7 +7,7 @@ agent does is the business of the room `agents`; a description only names it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -80,6 +80,12 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MODEL: Final = re.compile(r"[\w.-]+(/[\w.:@+-]+)+")
 
 
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise Defect(f"give a list of texts in the place of {given!r}")
+    return tuple(given)
+
+
 def _variables(_: object, field: attrs.Attribute[Any], names: tuple[str, ...]) -> None:
     for name in names:
         if not _VARIABLE.fullmatch(name):
@@ -122,8 +128,12 @@ class McpServer:
     """
 
     name: str = attrs.field(validator=_name)
-    command: tuple[str, ...] = attrs.field(converter=tuple)
-    env: tuple[str, ...] = attrs.field(default=(), converter=tuple, validator=_variables)
+    command: tuple[str, ...] = attrs.field(converter=_texts)
+    env: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_variables)
+
+
+def _servers(given: Iterable[McpServer]) -> tuple[McpServer, ...]:
+    return tuple(given)
 
 
 # -- models ----------------------------------------------------------------------------------------------------------
@@ -132,6 +142,17 @@ class McpServer:
 def _model(_: object, __: object, model: str) -> None:
     if not _MODEL.fullmatch(model):
         raise Defect(f"Model({model!r}): say the provider too, such as 'openai/gpt-5' or 'anthropic/claude-sonnet-4-5'")
+
+
+def _functions(given: Iterable[Callable[..., Any]]) -> tuple[Callable[..., Any], ...]:
+    return tuple(given)
+
+
+def _tools(_: object, __: object, tools: tuple[Callable[..., Any], ...]) -> None:
+    names = [checked_name(getattr(tool, "__name__", tool), "tool") for tool in tools]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise Defect(f"Model(tools=…): two tools are called {twice!r}, and a model knows them by their names")
 
 
 @attrs.frozen
@@ -148,9 +169,13 @@ class Model:
         native: Whether its provider holds it to a JSON Schema. None: where litellm's list says so. Else the schema
             is put at the end of the prompt; the answer is judged the same.
         timeout: How long one reply may take.
+        tools: Functions and steps that it may use. What they take and give has a JSON form; a parameter of the type
+            `Attempt` is given to them, with an idempotency key for each call. A step that is `once` is never called
+            again after a call whose end nobody knows.
+        turns: It may reply so often to come to an answer.
 
     Raises:
-        Defect: No provider, a name of a variable that cannot be one, or a limit of nothing.
+        Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools of one name.
 
     Example:
         >>> Model("openai/gpt-5", system="You are brief.").name
@@ -165,6 +190,10 @@ class Model:
     key: str | None = attrs.field(default=None, kw_only=True)
     native: bool | None = attrs.field(default=None, kw_only=True)
     timeout: timedelta = attrs.field(default=timedelta(minutes=10), kw_only=True, validator=_positive)
+    tools: tuple[Callable[..., Any], ...] = attrs.field(
+        default=(), kw_only=True, converter=_functions, validator=_tools
+    )  # Any: whatever a tool gives
+    turns: int = attrs.field(default=50, kw_only=True, validator=_positive)
 
     def __attrs_post_init__(self) -> None:
         if self.key is not None and not _VARIABLE.fullmatch(self.key):
@@ -202,9 +231,9 @@ class Harness:
     access: Access = "edit"
     cwd: str | None = None
     worktree: bool = False
-    env: tuple[str, ...] = attrs.field(default=(), converter=tuple, validator=_variables)
-    tools: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(tuple))
-    mcp: tuple[McpServer, ...] = attrs.field(default=(), converter=tuple)
+    env: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_variables)
+    tools: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
+    mcp: tuple[McpServer, ...] = attrs.field(default=(), converter=_servers)
     isolated: bool = False
     limits: Limits = attrs.field(factory=Limits)
     program: str | None = None
@@ -265,7 +294,7 @@ class Acp(Harness):
         command: The program with its arguments.
     """
 
-    command: tuple[str, ...] = attrs.field(converter=tuple, validator=_words)
+    command: tuple[str, ...] = attrs.field(converter=_texts, validator=_words)
     name: str = attrs.field(default="acp", validator=_name)
 
 
@@ -281,5 +310,5 @@ class Command(Harness):
         'command'
     """
 
-    argv: tuple[str, ...] = attrs.field(converter=tuple, validator=_words)
+    argv: tuple[str, ...] = attrs.field(converter=_texts, validator=_words)
     name: str = attrs.field(default="command", kw_only=True, validator=_name)

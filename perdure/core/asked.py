@@ -68,12 +68,12 @@ class Asked:
 
 @attrs.frozen
 class Again:
-    """What a handler answers for an attempt that came to nothing, and is not to be the last.
+    """What a handler answers for an attempt that is not to be the last: it came to nothing, or only a part of the way.
 
     Another attempt is made under the same key, in a process that may be another one. It counts for no `Retry`.
 
     Attributes:
-        error: What this attempt failed with.
+        error: What this attempt failed with; None where it did not.
         known: What the next one has to know, as a JSON object: it gets it as `Asked.known`.
         after: The next one begins no earlier than this from now. The moment is recorded, so a restart keeps it.
     """

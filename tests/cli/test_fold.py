@@ -162,6 +162,13 @@ def test_a_note_that_nobody_foresaw_breaks_no_sum(said: Any) -> None:
     assert Spent.of(said).usd is None
 
 
+def test_a_tool_that_a_model_uses_is_told() -> None:
+    begin, note = journal(BEGUN, ("note", "flow/a", 1, {"said": {"agent": "fast", "tool": "search"}}))
+
+    assert event(note) == ("told", "fast: uses search")
+    assert Fold([begin, note]).steps["flow/a"].tries[0].tool == "search"
+
+
 def test_what_a_handler_says_is_an_event() -> None:
     note, wait = journal(
         ("note", "flow/a", 1, {"said": {"agent": "fast", "spent": {"output": 2, "usd": None, "source": "unknown"}}}),

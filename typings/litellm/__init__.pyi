@@ -5,8 +5,17 @@ from typing import Any
 
 suppress_debug_info: bool
 
+class Function:
+    name: str | None
+    arguments: str
+
+class ToolCall:
+    id: str
+    function: Function
+
 class Message:
     content: str | None
+    tool_calls: list[ToolCall] | None
     refusal: str | None
 
 class Choice:
@@ -38,6 +47,8 @@ async def acompletion(
     api_key: str | None = ...,
     temperature: float | None = ...,
     max_tokens: int | None = ...,
+    tools: Sequence[Mapping[str, Any]] | None = ...,
+    tool_choice: str | None = ...,
     response_format: Mapping[str, Any] | None = ...,
     timeout: float | None = ...,
     num_retries: int = ...,

@@ -493,7 +493,8 @@ class Drive:
     def _once_more(self, running: Running, error: object, after: timedelta, failed: int, why: Said) -> None:
         """Wait for the next attempt. When it is due is recorded, and so is what it is given."""
         path, number, due = running.attempt.path, running.attempt.number, self._world.clock.now() + millis(after)
-        self._wait(running.op, path, number, {**why, "due": due, "error": str(error), "trace": _trace(error)})
+        failed_with = {} if error is None else {"error": str(error), "trace": _trace(error)}
+        self._wait(running.op, path, number, {**why, "due": due, **failed_with})
         known: Said = why.get("again", NOTHING_KNOWN)
         self._await(path, Waiting(running.op, number, None, due, failed, running.began_at, known))
 
