@@ -146,8 +146,10 @@ class AsyncStore:
 
     async def handle(self, run_id: str) -> AsyncHandle[Any, Any]:
         """A handle on a run that exists, without driving it."""
+        from perdure.interpreters.durable.adapters import places
+
         run = await self._worker.found(run_id)
-        return AsyncHandle(self, run_id, self._worker.call_of(run))
+        return AsyncHandle(self, run_id, places.call_of(run))
 
     async def show(self, run_id: str) -> View:
         """How a run stands, why, and what moves it on."""

@@ -114,11 +114,11 @@ class MemoryStore:
         return self.rows[run.run_id]
 
     async def claim(
-        self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
         self.boundaries.reach("before claim")
         run = self.rows[run_id]
-        if run.fence != seen or len(self.journals.get(run_id, ())) != last:
+        if (run.fence, run.lease_until, len(self.journals.get(run_id, ()))) != (seen, lease, last):
             return None
         self.rows[run_id] = attrs.evolve(
             run, fence=seen + 1, owner=owner, status="running", lease_until=lease_until, lease_epoch=epoch

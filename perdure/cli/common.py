@@ -41,8 +41,11 @@ class Common:
         return places.database(self.db or os.environ.get("PERDURE_DB"), Path.cwd())
 
     @contextlib.contextmanager
-    def look(self) -> Iterator[Onlooker]:
+    def look(self, *, readonly: bool = False) -> Iterator[Onlooker]:
         """Open the database to look and to answer, without being a worker.
+
+        Args:
+            readonly: Only to look: not a byte of it changes.
 
         Raises:
             NotFound: There is none; none is made.
@@ -50,7 +53,7 @@ class Common:
         from perdure.interpreters.durable.adapters.worker import Onlooker
 
         self.require()
-        looker = Onlooker.look(self.path)
+        looker = Onlooker.look(self.path, readonly=readonly)
         try:
             yield looker
         finally:

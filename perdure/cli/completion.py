@@ -76,6 +76,11 @@ def targets(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
                 yield CompletionItem(f"{text}:{name}")
 
 
+def targets_and_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What a graph is drawn of."""
+    return [*targets(context, parameter, incomplete), *runs(context, parameter, incomplete)]
+
+
 def workflows(source: str) -> list[str]:
     """The names of the functions with `@workflow` at the top of a module."""
     return [

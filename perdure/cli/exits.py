@@ -27,7 +27,10 @@ class Exit(enum.IntEnum):
     DONE = 0, "done; for `run` and `resume`: the run succeeded"
     FAILED = (
         1,
-        "the run failed, or is blocked by a defect; `check`, `demo`, `diff --exit-code` or `doctor` found something",
+        (
+            "failed, or blocked by a defect; `check`, `demo`, `diff --exit-code`, `doctor`, `plan --policy`, `replay` "
+            "found something"
+        ),
         errors.Blocked,
     )
     USAGE = 2, "bad usage or input, an unknown or ambiguous id", errors.NotFound, errors.Unusable

@@ -51,6 +51,18 @@ def tree(text: str, option: str = "-i") -> Any:  # Any: a JSON tree
         ) from error
 
 
+def renaming(text: str) -> tuple[str, str]:
+    """What `--rename` says: an old name (or path) and the new one.
+
+    Raises:
+        click.UsageError: It says something else.
+    """
+    old, mark, new = text.partition("=")
+    if not (old and mark and new):
+        raise click.UsageError(f"--rename {text}: write OLD=NEW")
+    return old, new
+
+
 def call(block: Block, input: str | None, named: Sequence[str]) -> tuple[Call[Any, Any], dict[str, Any]]:
     """A workflow call, and its arguments as they are recorded.
 
@@ -88,6 +100,13 @@ def program(block: Block, input: str | None, named: Sequence[str]) -> Call[Any, 
     anything = AnyInput(block)
     nothing_given = input is None and not named and bool(anything.open)
     return anything if nothing_given else call(block, input, named)[0]
+
+
+def arguments(program: Call[Any, Any] | AnyInput) -> str | None:
+    """The arguments of a workflow as a JSON object; None for any input."""
+    if not isinstance(program, Call):
+        return None
+    return codec.dumps(parameters_of(program.block.fn).encode(program.args, program.kwargs), Any)
 
 
 def command(verb: str, target: str, input: str | None, named: Sequence[str], read: str | None = None) -> str:

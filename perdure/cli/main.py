@@ -17,11 +17,18 @@ from perdure.cli.exits import Exit, problem
 
 #: Verbs by what they are for, each with the module that has it.
 VERBS: Final = {
-    "Author": {"check": "check", "demo": "demo", "diff": "comparing", "plan": "planning"},
+    "Author": {
+        "check": "check",
+        "demo": "demo",
+        "diff": "comparing",
+        "graph": "drawing",
+        "plan": "planning",
+        "replay": "histories",
+    },
     "Run": {"run": "runs", "resume": "runs", "cancel": "runs"},
     "People": {"inbox": "people", "approve": "people", "deny": "people", "answer": "people", "signal": "people"},
     "Inspect": {"ps": "looking", "show": "looking", "why": "looking", "logs": "looking"},
-    "Operate": {"doctor": "care", "db": "care", "completion": "completion"},
+    "Operate": {"doctor": "care", "db": "care", "export": "histories", "completion": "completion"},
 }
 _MODULES: Final = {verb: module for verbs in VERBS.values() for verb, module in verbs.items()}
 

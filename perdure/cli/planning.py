@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perdure.cli import completion, given, printing
+from perdure.cli import completion, given, policies, printing
 from perdure.cli.common import Common, command
 from perdure.cli.exits import Exit
 from perdure.interpreters.durable.errors import Conflict
 
 if TYPE_CHECKING:
     from perdure.core.effect import Call
-    from perdure.interpreters.plan.plan import Plan
+    from perdure.core.workflow import Block
+    from perdure.interpreters.plan.plan import AnyInput, Plan
+    from perdure.interpreters.plan.policy import Policy, Verdict
     from perdure.interpreters.plan.price import Way
 
 #: As the plan's own default, which is not imported for the help.
@@ -26,6 +28,7 @@ _MAX_PATHS = 1000
 @click.option("-i", "--input", metavar="JSON|@FILE|-", help="The input, as for `run`; any input without it.")
 @click.option("-a", "--arg", "named", multiple=True, metavar="NAME=VALUE", help="One argument; text for a str.")
 @click.option("--faults", is_flag=True, help="Let everything also fail, and timers fire early.")
+@click.option("--policy", is_flag=True, help="Judge the policies of pyproject.toml, too.")
 @click.option("--each", is_flag=True, help="Give every answer once, not in all combinations.")
 @click.option(
     "--max-paths", type=click.IntRange(1), default=_MAX_PATHS, show_default=True, help="Follow no more paths."
@@ -36,12 +39,14 @@ def plan(
     input: str | None,
     named: tuple[str, ...],
     faults: bool,
+    policy: bool,
     each: bool,
     max_paths: int,
 ) -> Exit:
     """Show all that a workflow may do, and what it may cost; run nothing.
 
-    TARGET is file.py:workflow or package.module:workflow. Without an input the plan is for any input.
+    TARGET is file.py:workflow or package.module:workflow. Without an input the plan is for any input. Policies stand
+    in the nearest pyproject.toml, under [[tool.perdure.policy]]; one that does not hold, or is not proved, ends with 1.
     """
     from perdure.core.effect import Call
     from perdure.interpreters.durable.adapters import places
@@ -49,9 +54,11 @@ def plan(
 
     text = given.read(input) if input is not None else None
     with printing.stdout_kept():
-        program = given.program(places.load(places.target(target, Path.cwd())), text, named)
+        block = places.load(places.target(target, Path.cwd()))
+        program = given.program(block, text, named)
         found = plan(program, faults=faults, each=each or None, max_paths=max_paths)
-        said = printing.visible(str(found))
+        judged = _judged(block, program, max_paths) if policy else None
+        said = "\n".join([printing.visible(str(found)), *(["", *policies.every(*judged)] if judged else [])])
     concrete = isinstance(program, Call)
     usual = not faults and not each and max_paths == _MAX_PATHS
     if usual and concrete:
@@ -60,8 +67,21 @@ def plan(
         next = given.command("plan", target, input, named, text)
     else:
         next = f"{given.command('plan', target, None, ())} -i JSON"
-    common.tell("plan", fields(found), said, [next])
+    document = {**fields(found), "policies": policies.fields(*judged) if judged else None}
+    if judged and (judged[1].violations or judged[1].unproved):
+        common.tell("plan", document, said, [given.command("check", target, input, named, text)])
+        return Exit.FAILED
+    common.tell("plan", document, said, [next])
     return Exit.DONE
+
+
+def _judged(block: Block, program: Call[Any, Any] | AnyInput, max_paths: int) -> tuple[tuple[Policy, ...], Verdict]:
+    """The policies, and how the workflow stands to them: with failures and early timers, whatever the plan shows."""
+    from perdure.interpreters.plan.policy import judge
+    from perdure.interpreters.plan.survey import survey
+
+    held = policies.of(block)
+    return held, judge(held, survey(program, max_paths=max_paths))
 
 
 def refuse_another(call: Call[Any, Any], approved: str, command: str) -> None:

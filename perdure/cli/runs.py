@@ -119,7 +119,7 @@ def resume(
     from perdure.interpreters.durable.adapters import places
 
     common.require()
-    names = dict(_renaming(each) for each in rename)
+    names = dict(given.renaming(each) for each in rename)
     place = places.target(target, Path.cwd()) if target is not None else None
 
     async def take_up(worker: Worker) -> Exit:
@@ -161,13 +161,6 @@ def cancel(common: Common, run_id: str, reason: str, no_wait: bool, threads: int
             row = worker.row(found)
 
     return _work(common, undo, threads, lease)
-
-
-def _renaming(text: str) -> tuple[str, str]:
-    old, mark, new = text.partition("=")
-    if not (old and mark and new):
-        raise click.UsageError(f"--rename {text}: write OLD=NEW")
-    return old, new
 
 
 # -- driving ---------------------------------------------------------------------------------------------------------
@@ -217,13 +210,14 @@ async def _drive(
 
     from perdure.api import default_handlers
     from perdure.cli.progress import following
+    from perdure.interpreters.durable.adapters import places
 
     if row.status in TERMINAL:
         return _ended(common, worker, row)
     stopped: list[signal.Signals] = []
     try:
         with printing.stdout_kept(), following(common, worker, row) as tell:
-            call = program if isinstance(program, Call) else worker.call_of(row, program)
+            call = program if isinstance(program, Call) else places.call_of(row, program)
             effects = worker.drive(
                 row,
                 call,

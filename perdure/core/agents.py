@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
-from perdure.core.estimate import FREE, UNKNOWN, Estimate
+from perdure.core.estimate import FREE, UNKNOWN, UNPRICED, Estimate
 from perdure.core.faults import Defect
 from perdure.core.identity import checked_name
 
@@ -69,6 +69,12 @@ class Scripted:
     def price(self, chars: int | None, output: Any) -> Estimate:  # noqa: ARG002  # the protocol's
         """What its `estimate` says."""
         return self.estimate or attrs.evolve(FREE, seconds=UNKNOWN)
+
+
+def priced(agent: Agent, chars: int | None, output: Any) -> Estimate:
+    """What an agent says that one attempt may cost; of one that says nothing, nobody knows."""
+    # A protocol is slow to look for, so what is known to fulfil it is asked first.
+    return agent.price(chars, output) if isinstance(agent, Scripted | Priced) else UNPRICED
 
 
 # -- what an agent may do --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from perdure.core.faults import STEP_FAULTS
 from perdure.core.forms import Choice, CodecError, Foreign, NoSchema, Record
 from perdure.core.recognise import converter, form, remember, union
 from perdure.core.scalars import Scalar
-from perdure.core.walks import MAX_DEPTH, canonical, written
+from perdure.core.walks import MAX_DEPTH, canonical, encoder, written
 
 __all__ = [
     "MAX_BYTES",
@@ -170,7 +170,7 @@ def _failure(errors: tuple[Any, ...]) -> Codec:
 
 # -- Texts. ----------------------------------------------------------------------------------------------------
 
-_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_encode: Final = encoder(sort_keys=False)
 
 
 def _text(tree: Any) -> str:
@@ -188,12 +188,13 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode: Final = json.JSONDecoder(parse_constant=_no_constant).decode
+_decoder: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _tree(text: str) -> Any:
     try:
-        return _decode(text)
+        tree, end = _decoder.raw_decode(text)
+        return tree if end == len(text) else _decoder.decode(text)  # spaces around it, or more than one document
     except RecursionError:
         raise CodecError("$", f"nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:

@@ -57,12 +57,12 @@ class Task:
     def __repr__(self) -> str:
         return self.name
 
-    @property
+    @functools.cached_property
     def channel(self) -> tuple[Any, tuple[Any, ...]]:
         """The type of its value and the types of its declared errors."""
         return _channel(self.fn)
 
-    @property
+    @functools.cached_property
     def parameters(self) -> Parameters:
         return _parameters(self.fn)
 
@@ -291,6 +291,11 @@ class Suspend(Op[A_co, E_co]):
     @property
     def errors(self) -> tuple[Any, ...]:
         return () if self.expires is None else (Expired,)
+
+    @property
+    def approvable(self) -> bool:
+        """Whether approve and deny answer it."""
+        return self.output is bool or set(members(self.output)) == {Approved, Denied}
 
     def describe(self) -> Any:
         return (self.prompt, self.show, self.expires)

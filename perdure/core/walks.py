@@ -140,6 +140,21 @@ def plain(value: Any, room: int) -> Any:
     raise CodecError("$", f"expected plain JSON, got {brief(value)}; declare its type instead of Any or object")
 
 
+def encoder(*, sort_keys: bool) -> Callable[[Any], str]:
+    """Writes trees as compact ASCII text. `JSONEncoder.encode` makes its C encoder anew for each; here it is made once.
+
+    What contains itself is a RecursionError.
+    """
+    slow = json.JSONEncoder(sort_keys=sort_keys, allow_nan=False, check_circular=False, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return slow.encode
+    chunks = make(
+        None, slow.default, json.encoder.encode_basestring_ascii, None, ":", ",", sort_keys, slow.skipkeys, False
+    )
+    return lambda tree: "".join(chunks(tree, 0))
+
+
 def canonical(tree: Any) -> str:
     """One text for one JSON tree, whatever the order of its keys: what digests are made of.
 
@@ -165,4 +180,4 @@ def written(encode: Callable[[Any], str], tree: Any) -> str:
         raise CodecError("$", f"cannot be written as JSON: {error}") from None
 
 
-_canonical: Final = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
+_canonical: Final = encoder(sort_keys=True)

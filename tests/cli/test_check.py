@@ -142,3 +142,29 @@ def test_an_input_that_does_not_fit_is_told_with_the_parameters(terminal: Termin
 
     assert done.code == 2
     assert "hello(name: str)" in done.err
+
+
+def test_a_clock_in_a_workflow_is_found_with_its_line_and_its_mend(terminal: Terminal) -> None:
+    flows = terminal.folder / "flows.py"
+    flows.write_text(
+        flows.read_text().replace(
+            "    yield from sleep(timedelta(days=3))",
+            "    time.sleep(time.time() - time.time())\n    yield from paid()",
+        )
+    )
+    line = flows.read_text().splitlines().index("    time.sleep(time.time() - time.time())") + 1
+
+    said = terminal.here("check", "flows.py:later")
+
+    assert said.code == 1
+    assert f"hidden-clock  flows.py:{line}: time.time() in the body of later: a run that is driven again" in said.out
+    assert "    mend: use now(), which is recorded: `at = yield from now()`\n" in said.out
+    assert "1 finding" not in said.out
+    assert "hidden-clock 2" in said.out
+
+
+def test_what_a_module_prints_is_no_part_of_the_answer(terminal: Terminal) -> None:
+    flows = terminal.folder / "flows.py"
+    flows.write_text(flows.read_text() + "\nprint('loaded')\n")
+
+    assert terminal.alone("check", "flows.py:paid", "--json").document["findings"] == []

@@ -30,7 +30,7 @@ def test_the_script_of_a_shell_is_printed(shell: str, terminal: Terminal) -> Non
 def test_verbs_runs_and_gates_are_offered(terminal: Terminal) -> None:
     terminal.here("run", "flows.py:gated", "-a", "name=bees", "--id", "gated-1")
 
-    assert offered(terminal, "re") == ["resume"]
+    assert offered(terminal, "res") == ["resume"]
     assert offered(terminal, "show", "") == ["@last", "gated-1"]
     assert offered(terminal, "show", "ga") == ["gated-1"]
     assert offered(terminal, "approve", "gated-1", "") == ["go"]

@@ -27,8 +27,9 @@ def test_every_document_is_one_of_them(terminal: Terminal) -> None:
     commands = [
         *(["ps"], ["inbox"], ["doctor"], ["db", "path"], ["completion", "fish"]),
         *([verb, "r1"] for verb in ("show", "why", "logs", "approve", "resume", "cancel")),
-        *(["show", "r1", "greet"], ["signal", "r2", "paid"], ["nothing"], ["plan", "flows.py:gated"]),
+        *(["show", "r1", "greet"], ["signal", "r2", "paid"], ["nothing"], ["plan", "flows.py:gated"], ["graph", "r1"]),
         *(["check", "flows.py:paid"], ["diff", "flows.py:paid", "flows.py:paid"]),
+        *(["export", "r1", "-o", "r1.jsonl"], ["replay", "r1", "r1.jsonl"]),
     ]
 
     told = {terminal.here(*command, "--json").document["schema"] for command in commands}

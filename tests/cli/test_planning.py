@@ -184,3 +184,91 @@ def test_a_workflow_that_was_changed_since_is_not_started(terminal: Terminal) ->
     assert said.code == 9
     assert (said.document["error"], said.document["next"]) == ("conflict", ["perdure plan changing.py:go"])
     assert not terminal.database.exists()
+
+
+# -- Policies. ---------------------------------------------------------------------------------------------------------
+
+POLICIES = """
+[[tool.perdure.policy]]
+name = "a person says yes before it is published"
+steps = "publish"
+needs = "approval"
+
+[[tool.perdure.policy]]
+name = "no more than two agents are asked"
+most = { asks = 2 }
+"""
+
+
+def test_policies_are_listed_after_the_plan_held_or_violated(shipping: Terminal) -> None:
+    (shipping.folder / "pyproject.toml").write_text(POLICIES)
+    command = ("plan", "ship.py:ship", "-i", '"bees"')
+
+    said, plain = shipping.here(*command, "--policy"), shipping.here(*command)
+
+    assert (said.code, plain.code) == (1, 0)
+    assert said.out.splitlines()[:-6] == plain.out.splitlines()[:-1]
+    assert said.out.splitlines()[-7:-1] == [
+        "complete for 0 and 1 items of research.findings: no other path, if nothing fails or expires",
+        "",
+        "policies:",
+        "✓ a person says yes before it is published: held",
+        "! no more than two agents are asked: up to 3 asks on one path, and 2 are allowed",
+        "    by this path: ship/research, ship/plan, ship/implement",
+    ]
+    assert said.out.splitlines()[-1] == "next: perdure check ship.py:ship -i '\"bees\"'"
+
+
+def test_a_plan_within_its_policies_is_approved_as_without_them(shipping: Terminal) -> None:
+    (shipping.folder / "pyproject.toml").write_text(POLICIES.replace("asks = 2", "asks = 3"))
+
+    said = shipping.here("plan", "ship.py:ship", "-i", '"bees"', "--policy")
+
+    assert said.code == 0
+    assert said.out.splitlines()[-2] == "✓ no more than two agents are asked: held"
+    assert "--approve-plan" in said.out.splitlines()[-1]
+
+
+def test_a_policy_that_is_not_proved_does_not_pass(shipping: Terminal) -> None:
+    (shipping.folder / "pyproject.toml").write_text(POLICIES)
+
+    said = shipping.here("plan", "ship.py:ship", "-i", '"bees"', "--policy", "--max-paths", "1")
+
+    assert said.code == 1
+    assert "? a person says yes before it is published: not proved, for not all was seen" in said.out
+
+
+def test_without_policies_there_is_nothing_to_judge(shipping: Terminal) -> None:
+    said = shipping.here("plan", "ship.py:ship", "-i", '"bees"', "--policy")
+
+    assert said.code == 0
+    assert "policies: there are none, under [[tool.perdure.policy]] of a pyproject.toml" in said.out
+
+
+def test_the_document_has_the_policies_where_they_were_judged(shipping: Terminal) -> None:
+    (shipping.folder / "pyproject.toml").write_text(POLICIES)
+    command = ("plan", "ship.py:ship", "-i", '"bees"', "--json")
+
+    judged, plain = shipping.here(*command, "--policy"), shipping.here(*command)
+
+    assert (judged.code, plain.code) == (1, 0)
+    assert plain.document["policies"] is None
+    assert judged.document["policies"] == [
+        {"policy": "a person says yes before it is published", "verdict": "held", "said": None, "path": []},
+        {
+            "policy": "no more than two agents are asked",
+            "verdict": "violated",
+            "said": "up to 3 asks on one path, and 2 are allowed",
+            "path": ["ship/research", "ship/plan", "ship/implement"],
+        },
+    ]
+    assert judged.document["hash"] == plain.document["hash"]
+
+
+def test_a_policy_that_cannot_be_read_stops_the_plan(shipping: Terminal) -> None:
+    (shipping.folder / "pyproject.toml").write_text(POLICIES.replace("needs", "need"))
+
+    said = shipping.here("plan", "ship.py:ship", "--policy")
+
+    assert (said.code, said.out) == (2, "")
+    assert "has no key 'need': did you mean 'needs'?" in said.err

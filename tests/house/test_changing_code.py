@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
 import perdure
 from perdure import Waiting
+from perdure.cli.main import cli
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.errors import Corrupt, Drifted
 
@@ -142,6 +146,38 @@ def resumed(tmp_path: Path, old: str, new: str) -> str:
         return "kept"
     assert not added, "nothing is executed again"
     return "goes on"
+
+
+def foreseen(tmp_path: Path, old: str, new: str) -> dict[str, Any]:
+    """What `check --runs` says of a run of the old code, as its document has it."""
+    file, database = tmp_path / "flows.py", tmp_path / "runs.db"
+    file.write_text(old)
+    with perdure.open(database) as store:
+        module = sys.modules[places.load(places.Target(f"{file}:flow", str(tmp_path))).fn.__module__]
+        assert isinstance(store.start(module.flow(5), id="r").result(), Waiting)
+    del sys.modules[module.__name__]
+    file.write_text(new)
+    before = database.read_bytes()
+    target = [f"{file}:river", "--runs-of", f"{file}:flow"] if "def river" in new else [f"{file}:flow", "--runs"]
+    said = CliRunner().invoke(cli, ["--db", str(database), "--json", "check", *target])
+    assert database.read_bytes() == before
+    (run,) = json.loads(said.stdout)["runs"]
+    assert said.exit_code == 1 or run["verdict"] == "goes-on"
+    return dict(run)
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_the_page_says_is_foreseen_by_check(edit: str, tmp_path: Path) -> None:
+    run = foreseen(tmp_path, CODE, CODE.replace(EDITS[edit].old, EDITS[edit].new))
+
+    word, _, more = table()[edit].partition(":")
+    if word.startswith("exit"):
+        assert run["verdict"] == ("needs-rename" if "--rename" in more else "cannot")
+    else:
+        assert run["verdict"] == "goes-on"
+        assert bool(run["changed"]) == (word == "kept")
+        assert bool(run["again"]) == (word == "asks again")
 
 
 def test_the_table_has_every_edit_that_is_tried_and_no_other() -> None:

@@ -11,10 +11,25 @@ import pytest
 
 import perdure
 import perdure.core
+import perdure.interpreters.plan
+import perdure.interpreters.simulate
+import perdure.testing
 
-MODULES = ["perdure.api", *(f"perdure.core.{module.name}" for module in pkgutil.iter_modules(perdure.core.__path__))]
+ROOMS = (perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate, perdure.testing)
+MODULES = [
+    "perdure.api",
+    *(f"{room.__name__}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules(room.__path__)),
+]
 #: The functions that must show how they are used.
-SHOWN = {"perdure.core.operations": 4, "perdure.core.workflow": 1, "perdure.core.faults": 1, "perdure.core.retry": 1}
+SHOWN = {
+    "perdure.core.operations": 4,
+    "perdure.core.workflow": 1,
+    "perdure.core.faults": 1,
+    "perdure.core.retry": 1,
+    "perdure.testing.fakes": 1,
+    "perdure.testing.histories": 2,
+    "perdure.testing.simulating": 1,
+}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -63,6 +65,18 @@ def test_public_names_are_sorted_and_private_ones_stay_private() -> None:
     assert dir(perdure) == sorted(perdure.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Machine'"):
         perdure.Machine
+
+
+@pytest.mark.parametrize("package", ["perdure", "perdure.testing"])
+def test_checkers_and_programs_take_a_name_from_the_same_place(package: str) -> None:
+    module = importlib.import_module(package)
+    told: dict[str, str | None] = {}
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.ImportFrom) and node.module not in ("__future__", "typing"):
+            told |= {alias.name: node.module for alias in node.names}
+
+    assert told == module._HOMES
+    assert set(told) == set(module.__all__)
 
 
 def test_describing_work_loads_no_database_no_event_loop_and_no_command_line() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from returns.result import Success
 from strategies import ANSWERS, PROGRAMS, Random, concurrent_effects, effects, ended, program
 from worlds import Boundaries, Lab
@@ -22,6 +23,7 @@ from perdure.core.effect import Call
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.ending import Finished
 from perdure.interpreters.durable.ports import Entry
+from perdure.testing import simulate
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 _names = count()
@@ -63,6 +65,26 @@ def requests(entries: list[Entry]) -> set[str]:
 @SETTINGS
 def test_memory_ends_as_the_machine_says(effect: Random) -> None:
     assert asyncio.run(perdure.run_in_memory(effect, answers=ANSWERS)) == ended(effect)
+
+
+@given(effects, st.integers(0, 9))
+@SETTINGS
+def test_a_simulation_ends_as_the_machine_says(effect: Random, seed: int) -> None:
+    assert simulate(effect, answers=ANSWERS, seed=seed).outcome == ended(effect)
+
+
+@given(effects, st.integers(0, 9))
+@SETTINGS
+def test_a_simulation_asks_what_the_durable_drive_asks(effect: Random, seed: int) -> None:
+    """In a race it depends on the schedule how far the loser comes."""
+    call = called(effect)
+    drive = lab(call)
+    drive.to_the_end(GATES)
+    sim = simulate(call, answers=ANSWERS, seed=seed)
+
+    assert {record.path for record in sim.trace if "race" not in record.path} == {
+        path for path in requests(drive.entries) if "race" not in path
+    }
 
 
 @given(effects)

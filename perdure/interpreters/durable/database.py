@@ -47,9 +47,10 @@ class Database:
     Neither connection begins or ends a transaction by itself.
     """
 
-    def __init__(self, path: Path, durability: Durability) -> None:
+    def __init__(self, path: Path, durability: Durability, *, readonly: bool = False) -> None:
         self.path = path
         self.durability = durability
+        self._readonly = readonly
         self._writer: sqlite3.Connection | None = None
         self._closed = False
         self.reader = self._opened()
@@ -61,6 +62,8 @@ class Database:
         if self._writer is None:
             if self._closed:
                 raise Unavailable(f"{self.path} is closed")
+            if self._readonly:
+                raise Unavailable(f"{self.path} was opened to be looked at: nothing can be recorded")
             self._writer = self._opened()
         return self._writer
 
@@ -78,7 +81,7 @@ class Database:
         self.discard()
 
     def _opened(self) -> sqlite3.Connection:
-        raw = _connect(self.path)
+        raw = _connect(self.path, "ro" if self._readonly else "rw")
         for pragma in (
             f"synchronous={'FULL' if self.durability == 'full' else 'NORMAL'}",
             "foreign_keys=ON",
@@ -92,8 +95,13 @@ class Database:
         return raw
 
 
-def open_database(path: Path, *, durability: Durability = "full") -> Database:
+def open_database(path: Path, *, durability: Durability = "full", readonly: bool = False) -> Database:
     """Open the database at `path`: made if it is not there, migrated (after a copy) if an earlier release made it.
+
+    Args:
+        path: The file.
+        durability: What a commit promises.
+        readonly: Neither make nor migrate it, and change not a byte of it.
 
     Raises:
         Unavailable: It cannot be opened or made, is no database of ours, or of a later release. Nothing was written.
@@ -102,12 +110,17 @@ def open_database(path: Path, *, durability: Durability = "full") -> Database:
     path = Path(os.path.abspath(path))
     try:
         _refuse_network(path)
-        if not os.path.lexists(path):
+        if not os.path.lexists(path) and not readonly:
             _create(path)
         schema = _checked(path)
+        if schema < SCHEMA and readonly:
+            raise Unavailable(
+                f"{path} was made by an earlier perdure (schema {schema}, this one has {SCHEMA}), and is not migrated "
+                "by looking at it: perdure db upgrade"
+            )
         if schema < SCHEMA:
             _migrate(path, schema)
-        return Database(path, durability)
+        return Database(path, durability, readonly=readonly)
     except sqlite3.Error as error:
         raise explained(error, path) from error
     except OSError as error:

@@ -24,10 +24,9 @@ from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
 from perdure.core.identity import idempotency_key
-from perdure.core.leaves import Approved, Denied, Now, Signal, Sleep, Suspend
+from perdure.core.leaves import Now, Signal, Sleep, Suspend
 from perdure.core.machine import Request
 from perdure.core.schema import json_schema
-from perdure.core.workflow import members
 from perdure.interpreters.durable.ending import Finished, Parked, Rest, Stopped, dump_end
 from perdure.interpreters.durable.errors import Blocked, DiskFull, Unavailable
 from perdure.interpreters.durable.ports import (
@@ -187,6 +186,7 @@ class Drive:
 
     async def _drive(self) -> Rest:
         await self._resume()
+        await self._happened()  # before anything starts: somebody may have cancelled it, or answered, meanwhile
         while True:
             self._open_fresh()
             if self._machine.outcome is not None:
@@ -199,8 +199,9 @@ class Drive:
                     return parked
             await self._record.commit()
             if self._starting:
-                await self._record.still_ours()
-            self._start()
+                while self._record.lapsed:  # again, where we were frozen while we renewed it
+                    await self._record.still_ours()
+                self._start()
             await self._turn()
 
     # -- taking up requests ------------------------------------------------------------------------------------------
@@ -230,13 +231,11 @@ class Drive:
         self._walk, self._history.outcomes, self._history.unfinished = Replayed(self._machine, [], {}), [], {}
 
     def _open_fresh(self) -> None:
-        while True:
-            self._close_cancelled()
-            fresh = self._machine.fresh()
-            if not fresh:
-                return
+        self._close_cancelled()
+        while fresh := self._machine.fresh():
             for request in fresh:
                 self._open(request, None, None)
+            self._close_cancelled()
 
     def _open(self, request: Request, known: Unfinished | None, gate: Gate | None) -> None:
         if self._machine.pending.get(request.key) is not request:
@@ -368,9 +367,10 @@ class Drive:
 
     async def _turn(self) -> None:
         """Wait until something happens, and let the machine know."""
-        if await self._happened():
+        boot = self._world.clock.boot()
+        if (self._limited or self._timers or self._look_outside or boot >= self._next_poll) and await self._happened():
             return
-        for event in await self._effects.next(self._until()):
+        for event in await self._effects.next(self._until(boot)):
             match event:
                 case Stop():
                     self._stopping(event)
@@ -411,9 +411,8 @@ class Drive:
             happened = happened or taken
             self._open_fresh()
 
-    def _until(self) -> int:
+    def _until(self, boot: int) -> int:
         """When the next turn is due at the latest, in milliseconds since boot."""
-        boot = self._world.clock.boot()
         until: float = self._record.renew_at
         if self._stop is None:
             until = min(until, self._next_poll)
@@ -449,6 +448,8 @@ class Drive:
         if waiting.gate is not None:
             expires = op.expires if isinstance(op, Suspend) else None
             home = self._history.recorded(path)
+            if self._record.batch.opened:  # it may be among them, and must be there to be closed
+                await self._record.commit()
             if expires is None or not await self._world.store.expire(self._claim, home, waiting.number):
                 self._look_outside = True
                 return False
@@ -476,7 +477,7 @@ class Drive:
         if isinstance(outcome, Again):
             self._once_more(running, outcome.error, outcome.after, running.failed, {"again": outcome.known})
             return
-        if isinstance(outcome, Failure):
+        if not isinstance(outcome, Success):
             error, failed = outcome.failure(), running.failed + 1
             elapsed = timedelta(milliseconds=self._world.clock.now() - running.began_at)
             key = running.attempt.idempotency_key
@@ -542,6 +543,8 @@ class Drive:
         return True
 
     def _close_cancelled(self) -> None:
+        if not self._machine.cancelled:
+            return
         for path in self._machine.cancelled:
             self._record.close(path)
             self._limited.pop(path, None)
@@ -633,7 +636,7 @@ def gate_kind(op: Suspend[Any, Any] | Signal[Any]) -> GateKind:
     """How a gate is answered: by approve and deny, by a value, or by a signal."""
     if isinstance(op, Signal):
         return "signal"
-    return "approval" if op.output is bool or set(members(op.output)) == {Approved, Denied} else "answer"
+    return "approval" if op.approvable else "answer"
 
 
 def _left_at(left: Gate | SignalRow) -> int:

@@ -5,6 +5,14 @@ Each class is one line of the table of exit codes. A `Fault` is the workflow's b
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.core.machine import Request
+    from perdure.interpreters.durable.ports import Entry
+
 
 class DurableError(Exception):
     """Base of every refusal of the durable interpreter. Nothing that was recorded is lost by one."""
@@ -23,7 +31,26 @@ class Owned(DurableError):
 
 
 class Drifted(DurableError):
-    """The workflow's code no longer matches what was recorded. Nothing was executed and nothing was written."""
+    """The workflow's code no longer matches what was recorded. Nothing was executed and nothing was written.
+
+    Attributes:
+        diff: What was recorded and what the code asks there, in a few lines; empty where that is not the matter.
+        entry: What was recorded there.
+        position: How many records the code agreed with before.
+        asked: What the code asks there, of the same shape: what the step may be called now.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        diff: str = "",
+        entry: Entry | None = None,
+        position: int = 0,
+        asked: Sequence[Request] = (),
+    ) -> None:
+        super().__init__(message)
+        self.diff, self.entry, self.position, self.asked = diff, entry, position, tuple(asked)
 
 
 class Corrupt(DurableError):

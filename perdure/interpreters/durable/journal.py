@@ -64,9 +64,14 @@ class Journal(Transactions):
 
         return self._transact(insert, lambda: self._started(run))
 
-    def claim(self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str) -> Claim | None:
-        """Take a run if its fence is still `seen` and its last entry `last`; None where somebody was faster."""
-        given = {"run_id": run_id, "owner": owner, "seen": seen, "last": last}
+    def claim(
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
+    ) -> Claim | None:
+        """Take a run if its fence is still `seen`, its last entry `last`, and its lease ends at `lease`.
+
+        None where somebody was faster: another, or the owner itself, which came back and renewed its lease.
+        """
+        given = {"run_id": run_id, "owner": owner, "seen": seen, "lease": lease, "last": last}
         claim, ours = Claim(run_id, seen + 1, owner), False
 
         def take() -> Claim | None:
@@ -249,13 +254,13 @@ class Journal(Transactions):
 
     def _write(self, batch: Batch) -> bool:
         claim, entries = batch.claim, batch.entries
-        mine, run_id = _mine(claim), claim.run_id
+        run_id = claim.run_id
         if entries:
             held = (run_id, claim.fence, claim.owner)
             rows = [(run_id, *entry, *held) for entry in entries]
             holds = self.database.writer.executemany(texts.RECORD, rows).rowcount == len(rows)
         else:
-            holds = self._say(texts.IS_MINE, mine).fetchone() is not None
+            holds = self._holds(claim)
         if not holds:
             recorded = self._recorded(batch) if entries or batch.status is not None else None
             if recorded is None:
@@ -273,7 +278,7 @@ class Journal(Transactions):
         for path, number in batch.withdrawn:
             self._say(texts.WITHDRAW, {"run_id": run_id, "path": path, "number": number})
         if batch.lease_until is not None:
-            self._say(texts.RENEW, {**mine, "lease_until": batch.lease_until})
+            self._say(texts.RENEW, {**_mine(claim), "lease_until": batch.lease_until})
         if batch.status is None:
             return True
         if batch.status == "parked" and self._arrived(batch):
@@ -281,7 +286,7 @@ class Journal(Transactions):
         self._say(
             texts.MOVE if batch.status == "running" else texts.GIVE_UP,
             {
-                **mine,
+                **_mine(claim),
                 "status": batch.status,
                 "reason": batch.reason,
                 "wake_at": batch.wake_at,

@@ -218,9 +218,12 @@ class Store(Protocol):
         ...
 
     async def claim(
-        self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
-        """Take a run if its fence is still `seen` and its last entry `last`: fence + 1, status running, lease ours.
+        """Take a run if it still is as it was seen: fence + 1, status running, lease ours.
+
+        As it was seen: its fence is `seen`, its last entry `last`, and its lease ends at `lease`. An owner that was
+        frozen may have come back meanwhile, and renewed it.
 
         Counts the claim in `claims`: 1 where entries came since the claim before, else one more.
         None where somebody was faster.

@@ -15,6 +15,7 @@ from perdure.interpreters.durable import texts
 from perdure.interpreters.durable.database import Database, explained
 from perdure.interpreters.durable.errors import Corrupt
 from perdure.interpreters.durable.ports import Entry, Gate, Outside, Run, SignalRow, Status
+from perdure.interpreters.durable.recorded import Recorded
 
 
 @attrs.frozen
@@ -69,6 +70,10 @@ class Questions:
     def signals(self, run_id: str) -> list[SignalRow]:
         """A run's inbox, by name and then in the order of sending; consumed ones too."""
         return [SignalRow(*row) for row in self._ask(texts.SIGNALS_OF, run_id=run_id)]
+
+    def recorded(self, run: Run) -> Recorded:
+        """All of a run."""
+        return Recorded(run, self.entries(run.run_id), self.gates(run.run_id), self.signals(run.run_id))
 
     def outside(self, run_id: str, awaits: Sequence[str]) -> Outside:
         """What others left for a run, and its owner has not consumed; of messages, those of the names awaited."""

@@ -37,6 +37,11 @@ class Recording:
         """When the lease is to be renewed, in milliseconds since boot: a third of it after it was."""
         return self._lease_until - self._lease * 2 // 3
 
+    @property
+    def lapsed(self) -> bool:
+        """Whether somebody may have taken the run over: this process was frozen, or its loop blocked, for too long."""
+        return self._world.clock.boot() >= self._lease_until
+
     def entry(self, kind: Kind, path: str, attempt: int, op: Op[Any, Any], payload: str) -> Entry:
         """Add an entry about a leaf.
 
@@ -77,15 +82,14 @@ class Recording:
         return done
 
     async def still_ours(self) -> None:
-        """Go on after a freeze that outlasted the lease only if nobody took over meanwhile.
+        """Take up a lease that has lapsed.
 
         Raises:
-            Fenced: Somebody did.
+            Fenced: Somebody else did.
         """
-        boot = self._world.clock.boot()
-        if boot >= self._lease_until:
-            await self._world.store.renew(self._claim, boot + self._lease)
-            self._lease_until = boot + self._lease
+        until = self._world.clock.boot() + self._lease
+        await self._world.store.renew(self._claim, until)
+        self._lease_until = until
 
     def _add(self, kind: Kind, path: str, attempt: int, shape: str, asked: str, payload: str) -> Entry:
         self._seq += 1
@@ -125,10 +129,13 @@ def signature(op: Op[Any, Any]) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _begun(signed: str) -> str:
-    return f'{{"as":{json.dumps(signed)}}}'
+def _begun(kind: str, output: Any) -> str:
+    return json.dumps({"as": _signature(kind, output)}, separators=(",", ":"))
 
 
 def begun(op: Op[Any, Any]) -> str:
     """What the entry of an attempt's begin says. The same for every attempt of a kind, so it is made once."""
-    return _begun(signature(op))
+    try:
+        return _begun(op.kind, op.output)
+    except TypeError:  # a type that cannot be hashed
+        return json.dumps({"as": signature(op)}, separators=(",", ":"))

@@ -7,7 +7,7 @@ must have been asked. The first difference refuses the run, before anything is e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -121,6 +121,8 @@ class History:
 
     def recorded(self, path: str) -> str:
         """What a path was called when it was first recorded: its idempotency key and its gates go by that."""
+        if not self.origin:
+            return path
         if path in self.origin:
             return self.origin[path]
         return f"{path}~" if path in self.origin.values() else path  # a new step under a name that was given up
@@ -142,7 +144,7 @@ class History:
             names: Old to new: whole paths, or single names wherever they occur.
         """
         known = [entry.path for entry in self.outcomes] + list(self.unfinished) + list(self.attempts)
-        new = {path: _renamed(path, names) for path in known}
+        new = {path: renamed(path, names) for path in known}
         changed = {old: path for old, path in new.items() if old != path}
         if len(set(new.values())) < len(new):
             both = next(path for path in changed.values() if list(new.values()).count(path) > 1)
@@ -152,13 +154,14 @@ class History:
         ]
         self.unfinished = {new[path]: open_ for path, open_ in self.unfinished.items()}
         self.attempts = {new[path]: number for path, number in self.attempts.items()}
-        self.changed = {_renamed(path, names): digest for path, digest in self.changed.items()}
+        self.changed = {renamed(path, names): digest for path, digest in self.changed.items()}
         moved = {path: self.recorded(old) for old, path in changed.items()}
         self.origin = {path: old for path, old in self.origin.items() if path not in changed} | moved
         return len(changed)
 
 
-def _renamed(path: str, names: Mapping[str, str]) -> str:
+def renamed(path: str, names: Mapping[str, str]) -> str:
+    """What a path is called under new names: of whole paths, or single names wherever they occur."""
     if path in names:
         return names[path]
     parts = path.split("/")
@@ -217,7 +220,7 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
             opened[request.key] = request
             begun = unasked.pop(request.key, None) if unasked else None
             if begun is not None and begun.last.shape != shape_of(request.op):
-                raise Drifted(_reshaped(run_id, len(history.outcomes), total, begun.last, request.op))
+                raise _reshaped(run_id, len(history.outcomes), total, begun.last, request.op)
 
     look()
     for n, entry in enumerate(history.outcomes):
@@ -227,9 +230,9 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
             look()
         request = machine.pending.get(entry.path)
         if request is None:
-            raise Drifted(_drift(run_id, n, total, entry, list(machine.pending.values()), machine))
+            raise _drift(run_id, n, n, total, entry, machine)
         if shape_of(request.op) != entry.shape:
-            raise Drifted(_reshaped(run_id, n, total, entry, request.op))
+            raise _reshaped(run_id, n, total, entry, request.op)
         if entry.shape:
             asked = _input(run_id, entry, request.op)
             if asked != entry.input:
@@ -258,7 +261,8 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
             look()
         if unasked:
             first = min(unasked.values(), key=lambda u: u.last.seq)
-            raise Drifted(_drift(run_id, total, total, first.last, list(machine.pending.values()), machine))
+            agreed = total + len(history.unfinished) - len(unasked)
+            raise _drift(run_id, agreed, total, total, first.last, machine, opened.values())  # closed ones too
     machine.cancelled.clear()
     walk.opened = [request for key, request in opened.items() if machine.pending.get(key) is request]
     return walk
@@ -275,12 +279,18 @@ def _input(run_id: str, entry: Entry, op: Op[Any, Any]) -> str:
 
 
 def _drift(
-    run_id: str, n: int, total: int, entry: Entry, pending: Sequence[Request], machine: Machine[Any, Any]
-) -> str:
+    run_id: str,
+    agreed: int,
+    n: int,
+    total: int,
+    entry: Entry,
+    machine: Machine[Any, Any],
+    opened: Iterable[Request] | None = None,
+) -> Drifted:
+    pending = list(machine.pending.values())
     where, name = entry.path.rpartition("/")[0], entry.path.rpartition("/")[2]
     what = {"begin": "begun", "wait": "waited for"}.get(entry.kind, "done")
     lines = [
-        f"run {run_id} cannot resume: the workflow no longer matches what was recorded",
         f"  position  {min(n + 1, max(total, 1))} of {total}",
         f"    recorded  {_recorded(entry)}   {entry.path}   {what}, attempt {entry.attempt}",
     ]
@@ -291,24 +301,28 @@ def _drift(
         lines.append(
             "    code now  nothing: the workflow has ended" if machine.outcome is not None else "    code now  nothing"
         )
-    same = [r for r in here if entry.shape and shape_of(r.op) == entry.shape]
+    alike = [r for r in (pending if opened is None else opened) if entry.shape and shape_of(r.op) == entry.shape]
+    same = [r for r in here if r in alike]
     if len(same) == 1:
         new = same[0].key.rpartition("/")[2]
-        lines += [
+        ways = [
             "  This looks like a rename: same kind, same output type, same place.",
             "  Nothing was executed and nothing was written. Choose one:",
             f"    perdure resume {run_id} --rename {name}={new}    keep the recorded outcome under the new name",
         ]
     else:
-        lines += [
+        ways = [
             "  A step was removed, moved, or put before it. Nothing was executed and nothing was written. Choose one:",
             f"    perdure resume {run_id} --rename {name}=NEW    if it only has another name now",
         ]
-    lines += [
+    ways += [
         "    perdure run TARGET …                           a new run of the new code; the old one stays as it is",
         "    restore the old code                           and resume unchanged",
     ]
-    return "\n".join(lines)
+    refused = f"run {run_id} cannot resume: the workflow no longer matches what was recorded"
+    return Drifted(
+        "\n".join([refused, *lines, *ways]), diff="\n".join(lines), entry=entry, position=agreed, asked=alike
+    )
 
 
 def _recorded(entry: Entry) -> str:
@@ -319,20 +333,23 @@ def _recorded(entry: Entry) -> str:
     return text or "step"
 
 
-def _reshaped(run_id: str, n: int, total: int, entry: Entry, op: Op[Any, Any]) -> str:
-    return "\n".join(
-        [
-            f"run {run_id} cannot resume: {entry.path} is another step than the one that was recorded",
-            f"  position  {n + 1} of {total}",
-            f"    recorded  shape {entry.shape[:12]}   done, attempt {entry.attempt}",
-            f"    code now  shape {shape_of(op)[:12]}   {signature(op)}"
-            + (f", version {op.version!r}" if op.version else ""),
-            "  Its kind, its declared version or the structure of its output type has changed.",
-            "  Nothing was executed and nothing was written. Choose one:",
-            "    give the new step a new name                   and put it behind what was recorded",
-            "    perdure run TARGET …                           a new run of the new code; the old one stays as it is",
-            "    restore the old code                           and resume unchanged",
-        ]
+def _reshaped(run_id: str, n: int, total: int, entry: Entry, op: Op[Any, Any]) -> Drifted:
+    lines = [
+        f"  position  {n + 1} of {total}",
+        f"    recorded  shape {entry.shape[:12]}   done, attempt {entry.attempt}",
+        f"    code now  shape {shape_of(op)[:12]}   {signature(op)}"
+        + (f", version {op.version!r}" if op.version else ""),
+        "  Its kind, its declared version or the structure of its output type has changed.",
+    ]
+    ways = [
+        "  Nothing was executed and nothing was written. Choose one:",
+        "    give the new step a new name                   and put it behind what was recorded",
+        "    perdure run TARGET …                           a new run of the new code; the old one stays as it is",
+        "    restore the old code                           and resume unchanged",
+    ]
+    what = f"run {run_id} cannot resume: {entry.path} is another step than the one that was recorded"
+    return Drifted(
+        "\n".join([what, *lines, *ways]), diff="\n".join([f"  {entry.path} is another step", *lines]), entry=entry
     )
 
 
@@ -355,4 +372,4 @@ def performed(op: Op[Any, Any]) -> bool:
             f"child {op.name!r}: child runs with rows of their own do not exist yet on SQL; call the workflow directly "
             "(`yield from flow(…)`) to run it inside this run"
         )
-    return isinstance(op, Step | Ask) or type(op).__module__.partition(".")[0] != "perdure"
+    return isinstance(op, (Step, Ask)) or type(op).__module__.partition(".")[0] != "perdure"

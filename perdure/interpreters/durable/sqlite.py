@@ -111,9 +111,9 @@ class SqliteStore:
         return await self._write(functools.partial(self.journal.start, run))
 
     async def claim(
-        self, run_id: str, owner: str, *, seen: int, last: int, lease_until: int, epoch: str
+        self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
-        claim = functools.partial(self.journal.claim, run_id, owner, seen=seen, last=last)
+        claim = functools.partial(self.journal.claim, run_id, owner, seen=seen, lease=lease, last=last)
         return await self._write(functools.partial(claim, lease_until=lease_until, epoch=epoch), joins=False)
 
     async def commit(self, batch: Batch) -> bool:

@@ -145,6 +145,7 @@ CLAIM: Final = _said(
     .where(
         _this_run,
         RUNS.c.fence == bindparam("seen"),
+        RUNS.c.lease_until.is_not_distinct_from(bindparam("lease")),
         RUNS.c.status.not_in([_word(status) for status in sorted(TERMINAL)]),
         func.coalesce(_last_seq, literal_column("0")) == bindparam("last"),
     )

@@ -64,6 +64,7 @@ async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Op
             run_id,
             world.liveness.me,
             seen=run.fence,
+            lease=run.lease_until,
             last=entries[-1].seq if entries else 0,
             lease_until=lease_until,
             epoch=world.liveness.epoch,

@@ -126,7 +126,9 @@ class Transactions(Questions):
             answer = found()
             if answer is not None and self._unsure:
                 self._reach_disk()
-        except sqlite3.Error as worse:
+        except (sqlite3.Error, Busy) as worse:
+            if isinstance(worse, Busy) or isinstance(explained(worse, self.path), Busy):
+                raise Unavailable(f"{why}; it may be recorded all the same: look before you say it again") from error
             raise explained(worse, self.path) from error
         if answer is None:
             raise why from error

@@ -61,6 +61,23 @@ class Removed(Change):
 
 
 @attrs.frozen
+class CompensationRemoved(Change):
+    """A request that took something back is not made any more."""
+
+    mark = "-"
+
+    what: str
+
+    @property
+    def said(self) -> str:
+        return f"{self.what}, a compensation, removed"
+
+    @property
+    def warning(self) -> str:
+        return "what it took back stays done"
+
+
+@attrs.frozen
 class GateRemoved(Change):
     """Nobody is asked any more. `bare` are the requests that needed a yes there, and are still made."""
 

@@ -16,6 +16,7 @@ from perdure.interpreters.plan import courses
 from perdure.interpreters.plan.changes import (
     Added,
     Change,
+    CompensationRemoved,
     ConditionChanged,
     Differs,
     EndChanged,
@@ -165,11 +166,16 @@ def _unpaired(old: Course, new: Course, paired: set[str]) -> Iterator[Change]:
 def _requests(old: Course, new: Course) -> Iterator[Change]:
     for key, asked in old.requests.items():
         if key not in new.requests:
-            bare = tuple(k for k in new.requests if key in _needed(old, k)) if asked.role == "approval" else ()
-            yield GateRemoved(key, bare) if asked.role == "approval" else Removed(key, _words(asked))
+            yield _removed(asked, old, new)
     for key, asked in new.requests.items():
         if key not in old.requests:
             yield Added(key, _words(asked))
+
+
+def _removed(asked: Asked, old: Course, new: Course) -> Change:
+    if asked.role == "approval":
+        return GateRemoved(asked.key, tuple(key for key in new.requests if asked.key in _needed(old, key)))
+    return (CompensationRemoved if asked.takes_back else Removed)(asked.key, _words(asked))
 
 
 def _words(asked: Asked) -> str:

@@ -6,6 +6,7 @@ Unfolded, a plan has the paths of its diagram again, but for those numbers.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -107,9 +108,17 @@ def unnumbered(text: str, known: Mapping[str, object]) -> str:
     return TOKEN.sub(plain, text)
 
 
+@functools.lru_cache(maxsize=4096)
 def without_numbers(key: str) -> str:
     """A key without occurrences, and with a star for every number that is a segment."""
     return _NUMBER.sub(lambda match: "" if match[0].startswith("#") else "*", key)
+
+
+@functools.lru_cache(maxsize=4096)
+def numbers_in(key: str) -> tuple[int, ...]:
+    """The numbers of a key that differ from round to round; where none is said, it is the first."""
+    plain = _NUMBER.sub(lambda match: match[0] if match[0].startswith("#") else f"#{match[0]}", key)
+    return tuple(int(segment.rpartition("#")[2]) if "#" in segment else 1 for segment in plain.split("/"))
 
 
 @attrs.define(eq=False)

@@ -15,9 +15,8 @@ from perdure.core.diagram import Asks
 from perdure.core.effect import Op, Repeat
 from perdure.core.estimate import Estimate
 from perdure.core.hints import label
-from perdure.core.leaves import Approved, Ask, Child, Denied, Now, Signal, Sleep, Step, Suspend
+from perdure.core.leaves import Ask, Child, Now, Signal, Sleep, Step, Suspend
 from perdure.core.retry import Retry
-from perdure.core.workflow import members
 from perdure.interpreters.plan.price import estimate_of
 
 #: approval and answer wait for a person, signal for a message, timer for a time; step and ask do something.
@@ -129,8 +128,8 @@ def role_of(op: Op[Any, Any]) -> Role:
             return "step"
         case Ask():
             return "ask"
-        case Suspend(output=output):
-            return "approval" if output is bool or set(members(output)) == {Approved, Denied} else "answer"
+        case Suspend():
+            return "approval" if op.approvable else "answer"
         case Signal():
             return "signal"
         case Sleep():

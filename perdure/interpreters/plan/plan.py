@@ -168,7 +168,8 @@ def plan(
 def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...], faults: bool) -> Plan:
     leaves = leaves_of(found.asked)
     assumed = (*found.assumed, *_races(leaves))
-    closed = [key for key in found.closed if leaves[key].role != "timer"]  # whoever waits for time stops nobody
+    # Whoever waits for time stops nobody, and what is closed before it was asked costs nothing.
+    closed = [key for key in found.closed if key in leaves and leaves[key].role != "timer"]
     costs = price.charged({key: leaf.estimate for key, leaf in leaves.items()}, closed)
     sizes = {*found.sized, *(f"len({tag})" for tag in found.sized)}
     whole, usual = (price.total(found.tree, each, sizes) for each in (costs, price.as_a_rule(costs)))
@@ -188,6 +189,16 @@ def _plan(title: str, output: str, found: Exploration, cut: tuple[str, ...], fau
         faults,
         _hash(made, leaves, (found.broken, assumed, cut, found.sized)),
     )
+
+
+def like(key: str, other: str) -> bool:
+    """Whether a request has the key of one in the plan, but for another item or round."""
+    return _any_items(key).fullmatch(other) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _any_items(key: str) -> re.Pattern[str]:
+    return re.compile("/".join(map(_any_item, key.split("/"))))
 
 
 def _any_item(segment: str) -> str:

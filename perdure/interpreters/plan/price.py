@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from perdure.core.agents import Agent, Model, Priced
+from perdure.core.agents import Agent, Model, priced
 from perdure.core.diagram import Answer, Asks, Ends, Looks, Node, following, nodes
 from perdure.core.effect import Op
 from perdure.core.estimate import FREE, NOTHING, UNKNOWN, UNPRICED, Estimate, Span
@@ -40,9 +40,7 @@ def estimate_of(op: Op[Any, Any], chars: int | None) -> Estimate | None:
 
 
 def _said(agent: Agent, op: Ask[Any], chars: int | None) -> Estimate:
-    if isinstance(agent, Model):
-        return price_of(agent, op, chars)
-    return agent.price(chars, op.output) if isinstance(agent, Priced) else UNPRICED
+    return price_of(agent, op, chars) if isinstance(agent, Model) else priced(agent, chars, op.output)
 
 
 def _tried(op: Op[Any, Any], each: list[Estimate]) -> Estimate:

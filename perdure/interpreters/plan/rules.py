@@ -124,9 +124,7 @@ def _ends_alone(course: Course, step: Asked) -> bool:
 
 
 def _looks_after(asked: Asked) -> bool:
-    return asked.role in ("approval", "answer") or any(
-        part.partition("#")[0] == "undo" for part in asked.key.split("/")[:-1]
-    )
+    return asked.role in ("approval", "answer") or asked.takes_back
 
 
 #: The error of a request that failed is no answer to it.

@@ -33,6 +33,14 @@ def findings(fn: Callable[..., Any]) -> tuple[Finding, ...]:
         fn: The function behind a `@workflow`. One whose text is nowhere, as in an interactive session, has nothing.
     """
     found: dict[Finding, None] = {}
+    for each, tree in functions(fn):
+        for finding in (*_unreachable(each, tree), *_dropped(each, tree)):
+            found[finding] = None
+    return tuple(found)
+
+
+def functions(fn: Callable[..., Any]) -> Iterator[tuple[Callable[..., Any], ast.AST]]:
+    """A function and those of its module that it names, and so on, each with its text where that can be read."""
     todo, seen = [fn], set[Any]()
     while todo:
         each = todo.pop()
@@ -42,9 +50,7 @@ def findings(fn: Callable[..., Any]) -> tuple[Finding, ...]:
             continue
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         todo += [other for name in sorted(names) if (other := _own(each, name)) is not None]
-        for finding in (*_unreachable(each, tree), *_dropped(each, tree)):
-            found[finding] = None
-    return tuple(found)
+        yield each, tree
 
 
 def _parsed(fn: Callable[..., Any]) -> ast.AST | None:
@@ -101,7 +107,7 @@ def _makes_a_generator(block: Sequence[ast.stmt]) -> bool:
 
 
 def _never(fn: Callable[..., Any], node: ast.stmt, why: str) -> Finding:
-    return Finding("unreachable", _place(fn, node), f"no path comes here: {why}", "delete it, or mend the condition")
+    return Finding("unreachable", place(fn, node), f"no path comes here: {why}", "delete it, or mend the condition")
 
 
 # -- effects that are dropped ----------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ def _dropped(fn: Callable[..., Any], tree: ast.AST) -> Iterator[Finding]:
             called = ast.unparse(node.value.func)
             yield Finding(
                 "dropped-effect",
-                _place(fn, node),
+                place(fn, node),
                 f"{called}(…) only describes an effect; alone in a line it does nothing",
                 f"write `yield from {called}(…)`, or `await` in an async workflow",
             )
@@ -130,5 +136,6 @@ def _describes(fn: Callable[..., Any], called: ast.expr) -> bool:
     )
 
 
-def _place(fn: Callable[..., Any], node: ast.stmt) -> str:
+def place(fn: Callable[..., Any], node: ast.stmt | ast.expr) -> str:
+    """The file and line of a piece of a function's text."""
     return f"{(inspect.getsourcefile(fn) or '?').rpartition('/')[2]}:{node.lineno}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +19,7 @@ from perdure.core.effect import Call, Effect, Op
 from perdure.core.estimate import UNKNOWN, Span
 from perdure.core.explore import Exploration, explore
 from perdure.core.hints import label
-from perdure.core.leaves import Ask, Suspend
+from perdure.core.leaves import Ask, Step, Suspend
 from perdure.core.retry import Retry
 from perdure.interpreters.plan.leaf import Role, role_of, same_everywhere
 from perdure.interpreters.plan.plan import AnyInput, plan
@@ -58,6 +58,11 @@ class Asked:
     def shape(self) -> tuple[str | None, ...]:
         """What makes it the same request under another name: its kind and its output type."""
         return tuple(self.traits.get(name) for name in ("kind", "output", "structure"))
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it is made by a compensation."""
+        return any(part.partition("#")[0] == "undo" for part in self.key.split("/")[:-1])
 
 
 @attrs.frozen
@@ -162,7 +167,7 @@ def survey(effect: Effect[Any, Any] | AnyInput, *, max_paths: int = 1000) -> Sur
         >>> [key for key in survey(approval("publish")).calm.requests]
         ['publish']
     """
-    calm, failing = (explore(effect, faults=faults, inputs=True, max_paths=max_paths) for faults in (False, True))
+    calm, failing = _explored(effect, max_paths)
     priced = plan(effect, faults=True, max_paths=max_paths)
     block = effect.block if isinstance(effect, (Call, AnyInput)) else None
     name = type(effect).__name__ if block is None else block.name
@@ -171,17 +176,55 @@ def survey(effect: Effect[Any, Any] | AnyInput, *, max_paths: int = 1000) -> Sur
     )
 
 
-def _course(found: Exploration, assumed: tuple[str, ...] = ()) -> Course:
+def courses(effect: Effect[Any, Any] | AnyInput, *, max_paths: int = 1000) -> tuple[Course, Course]:
+    """What a workflow may do where every request is answered, and where each may fail as well; without prices.
+
+    What is asked is told so that a set in it, which has no order, reads the same in every process.
+    """
+    calm, failing = (_course(found, told=_told_anywhere) for found in _explored(effect, max_paths))
+    return calm, failing
+
+
+def _explored(effect: Effect[Any, Any] | AnyInput, max_paths: int) -> tuple[Exploration, Exploration]:
+    calm, failing = (explore(effect, faults=faults, inputs=True, max_paths=max_paths) for faults in (False, True))
+    return calm, failing
+
+
+def _told_anywhere(op: Op[Any, Any], _: str) -> str:
+    return _anywhere((op.args, op.kwargs) if isinstance(op, Step) else op.describe())
+
+
+def _anywhere(value: Any) -> str:
+    """As `repr`, but the same in every process. By exact class: a placeholder lies about its own."""
+    kind = type(value)
+    if kind in (set, frozenset):
+        return f"{{{', '.join(sorted(map(_anywhere, value)))}}}"
+    if kind in (list, tuple):
+        return f"[{', '.join(map(_anywhere, value))}]"
+    if kind is dict:
+        return f"{{{', '.join(sorted(f'{_anywhere(key)}: {_anywhere(item)}' for key, item in value.items()))}}}"
+    names = [
+        *vars(kind).get("__dataclass_fields__", ()),
+        *(each.name for each in vars(kind).get("__attrs_attrs__", ())),
+    ]
+    if names:
+        return f"{kind.__name__}({', '.join(f'{name}={_anywhere(getattr(value, name, None))}' for name in names)})"
+    return repr(value)
+
+
+def _course(
+    found: Exploration, assumed: tuple[str, ...] = (), told: Callable[[Op[Any, Any], str], str] | None = None
+) -> Course:
     nodes = diagram.nodes(found.tree)
     places = {id(node): at for at, node in enumerate(nodes)}
     unsure = (*found.broken, *(f"assumed {what}" for what in dict.fromkeys((*found.assumed, *assumed))), *found.cut)
-    return Course(tuple(_point(node, places) for node in nodes), tuple(map(_quiet, unsure)))
+    return Course(tuple(_point(node, places, told or _shown) for node in nodes), tuple(map(_quiet, unsure)))
 
 
-def _point(node: diagram.Node, places: Mapping[int, int]) -> Point:
+def _point(node: diagram.Node, places: Mapping[int, int], told: Callable[[Op[Any, Any], str], str]) -> Point:
     match node:
         case diagram.Asks(key=key, op=op, input=asked):
-            return Asked(key, role_of(op), op.name, _traits(op), _quiet(_shown(op, asked)), places[id(node.then)])
+            return Asked(key, role_of(op), op.name, _traits(op), _quiet(told(op, asked)), places[id(node.then)])
         case diagram.Looks(question=question, answers=answers, missing=missing):
             return _looked(question, {given: places[id(then)] for given, then in answers}, missing)
         case diagram.Ends(how=how):

@@ -2,74 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 import attrs
 
 from perdure.core.estimate import NOTHING, Span
-from perdure.interpreters.plan.fold import Again, Choice, End, Piece, Rounds, Task, without_numbers
+from perdure.interpreters.plan.fold import Again, Choice, End, Piece, Rounds, Task
 from perdure.interpreters.plan.leaf import Leaf
 from perdure.interpreters.plan.price import Way
-from perdure.interpreters.plan.shape import Shape, ordered, shape_of
+from perdure.interpreters.plan.shape import Shape, shape_of
+from perdure.interpreters.plan.words import Names, amount, dollars, duration, printable
 
 if TYPE_CHECKING:
     from perdure.interpreters.plan.plan import Plan
 
-#: Columns are not made wider than this for a long cell; ends are not longer than `_END`, lists of names than `_NAMES`.
+#: Columns are not made wider than this for a long cell; ends are not longer than `_END`.
 _WIDEST: Final = 44
 _END: Final = 90
-_NAMES: Final = 6
-#: A segment of a key that is named by a placeholder.
-_QUOTED: Final = re.compile(r"[\w.%~-]*%3C[\w.%~-]*")
 
 
-def text(plan: Plan) -> str:
-    """The whole plan; the last line says whether it is complete."""
-    drawing = _Drawing.of(plan)
+def text(plan: Plan, told: Mapping[int, tuple[str, str]] = {}, below: Sequence[str] = ()) -> str:
+    """The whole plan; the last line says whether it is complete.
+
+    Args:
+        plan: The plan.
+        told: More about a request, by the id of its piece: what stands before its name, and in its line.
+        below: Lines under the tree.
+    """
+    drawing = _Drawing.of(plan, told)
     title = plan.title if len(plan.title) <= _END else plan.title[: _END - 1] + "…"
     head = f"{title}{f' -> {plan.output}' if plan.output else ''}  plan {plan.hash}"
-    return "\n".join(map(_printable, [head, *drawing.lines(), *_footer(plan, drawing.names)]))
-
-
-def _printable(line: str) -> str:
-    """The line without what could break it, move a cursor or hide text: names may come from data."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-
-
-# -- Names. -----------------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen(eq=False)
-class _Names:
-    """Keys without the name of the workflow, with which they begin."""
-
-    prefix: str
-    shown: Mapping[str, str]
-
-    @classmethod
-    def of(cls, plan: Plan) -> _Names:
-        first = next(iter(plan.leaves), "").partition("/")
-        keys = [piece.leaf.key for piece in ordered(plan.folded)[::-1] if isinstance(piece, Task)]
-        shown = {without_numbers(key): key for key in reversed(keys)} | {key: key for key in keys}
-        return cls(f"{first[0]}/" if plan.output and first[1] else "", shown)
-
-    def key(self, key: str) -> str:
-        return self.within(unquote(key))
-
-    def within(self, said: str) -> str:
-        said = _QUOTED.sub(lambda match: unquote(match[0]), said)
-        return re.sub(rf"(?<![\w./-]){re.escape(self.prefix)}", "", said) if self.prefix else said
-
-    def some(self, keys: Sequence[str]) -> str:
-        """Names as they stand in the tree, which has the first round only; of many the first ones."""
-        shown = (self.shown.get(key) or self.shown.get(without_numbers(key), key) for key in keys)
-        names = list(dict.fromkeys(map(self.key, shown)))
-        more = len(names) - _NAMES
-        return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return "\n".join(map(printable, [head, *drawing.lines(), *below, *_footer(plan, drawing.names)]))
 
 
 # -- The tree. --------------------------------------------------------------------------------------------------------
@@ -88,14 +52,15 @@ class _Line:
 @attrs.define(eq=False)
 class _Drawing:
     plan: Plan
-    names: _Names
+    names: Names
     shape: Shape
+    told: Mapping[int, tuple[str, str]]
     drawn: set[int] = attrs.field(factory=set[int])
     wanted: dict[int, int] = attrs.field(factory=dict[int, int])
 
     @classmethod
-    def of(cls, plan: Plan) -> _Drawing:
-        return cls(plan, _Names.of(plan), shape_of(plan.folded))
+    def of(cls, plan: Plan, told: Mapping[int, tuple[str, str]]) -> _Drawing:
+        return cls(plan, Names.of(plan), shape_of(plan.folded), told)
 
     def lines(self) -> list[str]:
         tree = self._sequence(self.plan.folded, None, [], None)
@@ -151,7 +116,7 @@ class _Drawing:
             self.drawn.add(id(piece))
             match piece:
                 case Task(leaf=leaf, then=then):
-                    lines.append(_Line(self._cells(leaf), piece))
+                    lines.append(_Line(self._cells(leaf, self.told.get(id(piece), ("", ""))), piece))
                     piece = then
                 case Rounds(times=times, body=body, then=then):
                     many = f"{'' if id(piece) in self.shape.fixed else 'up to '}×{times}"  # noqa: RUF001
@@ -194,19 +159,28 @@ class _Drawing:
         left = f", not undone: {self.names.some(end.not_undone)}" if end.not_undone else ""
         return (said if len(said) <= _END else said[: _END - 1] + "…") + left
 
-    def _cells(self, leaf: Leaf) -> tuple[str, ...]:
+    def _cells(self, leaf: Leaf, told: tuple[str, str]) -> tuple[str, ...]:
+        sign, more = told
         notes = [
+            more,
             f"from {self.names.some(leaf.feeds)}" if leaf.feeds else "",
             f"retry {leaf.retry.attempts}" if leaf.retry and leaf.retry.attempts > 1 else "",
-            f"timeout {_duration(leaf.timeout)}" if leaf.timeout is not None else "",
-            f"expires {_duration(leaf.expires)}" if leaf.expires is not None else "",
+            f"timeout {duration(leaf.timeout)}" if leaf.timeout is not None else "",
+            f"expires {duration(leaf.expires)}" if leaf.expires is not None else "",
             leaf.repeat if leaf.repeat != "idempotent" else "",
             f"version {leaf.version}" if leaf.version else "",
-            _dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else "",
+            dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else "",
             "price unknown" if leaf.role == "child" else "",
         ]
         output = "" if leaf.role in ("timer", "now") else f"-> {leaf.output}"
-        return self.names.key(leaf.key), leaf.role, "|".join(leaf.agents), output, "  ".join(filter(None, notes))
+        name = self.names.key(leaf.key)
+        return (
+            f"{sign} {name}" if sign else name,
+            leaf.role,
+            "|".join(leaf.agents),
+            output,
+            "  ".join(filter(None, notes)),
+        )
 
 
 def _below(answer: str, lines: list[_Line]) -> _Line:
@@ -223,38 +197,40 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 # -- What stands below it. --------------------------------------------------------------------------------------------
 
 
-def _footer(plan: Plan, names: _Names) -> list[str]:
-    lines = ["", f"waits for people: {names.some(plan.people) or 'none'}", _price(plan)]
+def _footer(plan: Plan, names: Names) -> list[str]:
+    lines = ["", f"waits for people: {names.some(plan.people) or 'none'}", price_line(plan)]
     for what, span in (
         ("tokens in", plan.price.tokens_in),
         ("tokens out", plan.price.tokens_out),
         ("seconds of work", plan.price.seconds),
     ):
         if span not in (NOTHING, Span()):
-            lines.append(f"{what}: {_amount(span, lambda amount: f'{amount:,.0f}')}")
+            lines.append(f"{what}: {amount(span, lambda amount: f'{amount:,.0f}')}")
     if plan.cheapest.estimate.usd != plan.dearest.estimate.usd:
         lines += [_way("cheapest", plan.cheapest, names), _way("dearest", plan.dearest, names)]
     if plan.unpriced:
         lines.append(f"no price is known of: {names.some(plan.unpriced)}")
     if plan.uncounted:
         lines.append(f"not in the price, for want of an estimate: {names.some(plan.uncounted)}")
-    return [*lines, *_completeness(plan, names)]
+    return [*lines, *completeness(plan, names)]
 
 
-def _price(plan: Plan) -> str:
-    usual = _dollars(plan.usual.usd) if plan.usual.usd.max is not None else ""
-    whole = _dollars(plan.price.usd)
+def price_line(plan: Plan) -> str:
+    """What the whole may cost, and what it costs as a rule."""
+    usual = dollars(plan.usual.usd) if plan.usual.usd.max is not None else ""
+    whole = dollars(plan.price.usd)
     return f"price: {whole}" + (f", as a rule {usual}" if usual not in ("", whole) else "")
 
 
-def _way(which: str, way: Way, names: _Names) -> str:
+def _way(which: str, way: Way, names: Names) -> str:
     shown = [names.within(str(answer)) for answer in way.answers[:3]]
     when = f" when {' and '.join(shown)}{' and …' if len(way.answers) > 3 else ''}" if shown else ""
     many = f"{len(way.requests)} request{'' if len(way.requests) == 1 else 's'}"
-    return f"{which} path: {_dollars(way.estimate.usd)}, {many}{when}"
+    return f"{which} path: {dollars(way.estimate.usd)}, {many}{when}"
 
 
-def _completeness(plan: Plan, names: _Names) -> list[str]:
+def completeness(plan: Plan, names: Names) -> list[str]:
+    """Why there may be other paths; the last line says whether there may."""
     doubts = [
         *(f"broken: {names.within(reason)}" for reason in plan.broken),
         *(f"assumed: {names.within(reason)}" for reason in plan.assumed),
@@ -266,30 +242,3 @@ def _completeness(plan: Plan, names: _Names) -> list[str]:
     if plan.sized:
         return [f"complete for 0 and 1 items of {names.within(', '.join(plan.sized))}: no other path{doubt}"]
     return [f"complete: no other path{doubt}"]
-
-
-def _dollars(span: Span) -> str:
-    return _amount(span, _money)
-
-
-def _money(usd: float) -> str:
-    return "$0" if usd == 0 else f"${usd:.2f}" if usd >= 0.01 else f"${usd:.2g}"
-
-
-def _amount(span: Span, shown: Callable[[float], str]) -> str:
-    if span.max is None:
-        return f"{shown(span.min)} or more" if span.min else "unknown"
-    return shown(span.min) if span.min == span.max else f"{shown(span.min)} to {shown(span.max)}"
-
-
-def _duration(duration: timedelta) -> str:
-    """In the two largest units: `2d`, `1h 30m`, `0.5s`."""
-    seconds = duration.total_seconds()
-    if seconds < 60:
-        return f"{seconds:g}s"
-    left, said = int(seconds), list[str]()
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            said.append(f"{count}{unit}")
-    return " ".join(said[:2])

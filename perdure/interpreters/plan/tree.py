@@ -18,16 +18,23 @@ Tree: TypeAlias = Mapping[str, Any] | Sequence[Any] | str | float | bool | None
 
 def pieces_of(root: Piece) -> list[Mapping[str, Any]]:
     """The pieces as a list, the first one first; each names by position those that follow it."""
-    places: dict[int, int] = {}
+    order = in_order(root)
+    places = {id(piece): place for place, piece in enumerate(order)}
+    return [_piece(piece, [places[id(part)] for part in parts(piece)]) for piece in order]
+
+
+def in_order(root: Piece) -> list[Piece]:
+    """The pieces in the order of a reader, each once."""
+    seen = set[int]()
     order: list[Piece] = []
     todo = [root]
     while todo:
         piece = todo.pop()
-        if id(piece) not in places:
-            places[id(piece)] = len(order)
+        if id(piece) not in seen:
+            seen.add(id(piece))
             order.append(piece)
             todo += reversed(parts(piece))
-    return [_piece(piece, [places[id(part)] for part in parts(piece)]) for piece in order]
+    return order
 
 
 def parts(piece: Piece) -> tuple[Piece, ...]:

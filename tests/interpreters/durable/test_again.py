@@ -20,6 +20,7 @@ from perdure.interpreters.durable.adapters.effects import LoopEffects
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.durable.ports import Ended, Noted
+from perdure.testing import simulate
 
 MINUTE = timedelta(minutes=1)
 
@@ -182,6 +183,17 @@ def test_memory_makes_the_same_attempts() -> None:
         return attrs.evolve(answer, after=timedelta(0)) if isinstance(answer, Again) else answer
 
     assert asyncio.run(run_in_memory(fetches(), handlers={Step: handle})) == Success("after [1, 2]")
+
+
+def test_a_simulation_makes_the_same_attempts_in_no_time() -> None:
+    async def handle(asked: Asked) -> Answer | Again:
+        return hop(asked)
+
+    played = simulate(fetches(), handlers={Step: handle})
+
+    assert played.value() == "after [1, 2]"
+    assert played.elapsed == 2 * MINUTE
+    assert [each.attempt for each in played.trace] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kind", ["sleep", "again"])

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 from returns.result import Failure, Result, Success
-from worlds import Lab, now
+from worlds import Boundaries, Crash, Lab, MemoryStore, now
 
 from perdure import (
     Approved,
@@ -47,6 +47,7 @@ from perdure.core.leaves import Step
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
+from perdure.interpreters.durable.ports import Batch, Claim
 from perdure.interpreters.durable.takeover import begin
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
@@ -264,6 +265,30 @@ def test_a_frozen_owner_is_taken_over_after_its_lease_and_then_fenced_out() -> N
         run.start()
     assert status(run) == "succeeded"
     assert {entry.fence for entry in run.entries} == {1, 2}
+
+
+def test_a_worker_that_is_frozen_while_it_renews_its_lease_asks_once_more_before_it_starts_anything() -> None:
+    run = lab(chain(1))
+    renewed: list[int] = []
+
+    class Freezing(MemoryStore):
+        async def commit(self, batch: Batch) -> bool:
+            done = await super().commit(batch)
+            if not renewed:
+                run.clock.advance(31_000)  # past the lease
+            return done
+
+        async def renew(self, claim: Claim, lease_until: int) -> None:
+            await super().renew(claim, lease_until)
+            renewed.append(lease_until)
+            if len(renewed) == 1:
+                run.clock.advance(31_000)
+
+    run.store = Freezing(run.boundaries)
+
+    assert run.start() == Finished(Success(0))
+    assert len(renewed) == 2
+    assert renewed[1] > run.clock.boot()
 
 
 def test_a_lease_is_renewed_by_the_drive_itself() -> None:
@@ -653,6 +678,29 @@ def test_the_gate_of_a_lost_race_is_withdrawn() -> None:
     assert [gate.status for gate in run.store.gate_rows.values()] == ["withdrawn"]
 
 
+def test_a_gate_that_is_over_when_it_opens_expires_beside_a_long_step() -> None:
+    @workflow
+    def impatient() -> Do[bool]:
+        yield from signal("news", int)
+        return isinstance((yield from suspend("ok", expires=timedelta(0)).attempt()), Failure)
+
+    @workflow
+    def busy() -> Do[tuple[bool, int]]:
+        return (yield from parallel(impatient(), add(1, 1)))
+
+    run = lab(busy(), seconds={"add": 60.0})
+    run.store.send("run", "news", "1")
+
+    assert run.start() == Finished(Success((True, 2)))
+    assert [entry.kind for entry in run.entries if entry.path.endswith(("ok", "add"))] == [
+        "begin",
+        "wait",
+        "wake",
+        "end",
+    ]
+    assert [gate.status for gate in run.store.gate_rows.values() if gate.name == "ok"] == ["expired"]
+
+
 # -- cancellation ----------------------------------------------------------------------------------------------------
 
 
@@ -672,6 +720,30 @@ def test_cancelling_a_parked_run_takes_back_what_it_did() -> None:
 
     assert status(run) == "cancelled"
     assert [path for path, _, _ in run.executed][2:] == ["undo/other", "undo#2/other"]
+
+
+def test_what_was_cut_off_is_not_made_again_by_a_run_that_is_to_be_cancelled() -> None:
+    run = lab(chain(3), boundaries=Boundaries(crash_at=4))
+    with pytest.raises(Crash, match="after commit"):
+        run.start()
+    run.store.cancel("run", "enough")
+
+    assert run.resume() == Finished(Failure(Cancelled("enough")))
+    assert run.executed == []
+
+
+def test_an_answer_that_came_meanwhile_is_taken_before_what_was_cut_off_is_made_again() -> None:
+    @workflow
+    def either() -> Do[int]:
+        return (yield from race(suspend("go", int), add(1, 1)))
+
+    run = lab(either(), boundaries=Boundaries(crash_at=4))
+    with pytest.raises(Crash, match="after commit"):
+        run.start()
+    run.store.answer("run", "go", "7")
+
+    assert run.resume() == Finished(Success(7))
+    assert run.executed == []
 
 
 def test_a_crash_in_the_middle_of_a_cancellation_goes_on_with_it() -> None:

@@ -14,9 +14,9 @@ import attrs
 import pytest
 
 from perdure.core import codec
-from perdure.interpreters.durable import sqlite
+from perdure.interpreters.durable import database, sqlite
 from perdure.interpreters.durable.chain import chained, genesis, verify
-from perdure.interpreters.durable.database import Durability, open_database
+from perdure.interpreters.durable.database import Busy, Durability, open_database
 from perdure.interpreters.durable.errors import (
     Conflict,
     Corrupt,
@@ -174,7 +174,9 @@ def test_an_id_that_no_run_can_have_is_refused(journal: Journal, run_id: str) ->
 
 
 def claim(journal: Journal, owner: str, *, seen: int, last: int = 0, lease_until: int = 500) -> Claim | None:
-    return journal.claim(RUN.run_id, owner, seen=seen, last=last, lease_until=lease_until, epoch="boot-2")
+    run = journal.find(RUN.run_id)
+    lease = run.lease_until if run is not None else None
+    return journal.claim(RUN.run_id, owner, seen=seen, lease=lease, last=last, lease_until=lease_until, epoch="boot-2")
 
 
 def test_a_claim_raises_the_fence_and_takes_the_lease(journal: Journal, run: Run) -> None:
@@ -194,6 +196,20 @@ def test_a_claim_on_an_outdated_journal_fails(journal: Journal, run: Run) -> Non
 
     assert claim(journal, OTHER, seen=1, last=1) is None
     assert claim(journal, OTHER, seen=1, last=2) is not None
+
+
+def test_a_claim_fails_where_the_owner_has_come_back_meanwhile(journal: Journal, elsewhere: Journal, run: Run) -> None:
+    """It was frozen past its lease; whoever looked then must not take the run from it now."""
+    seen = elsewhere.find(RUN.run_id)
+    assert seen is not None
+    journal.renew(MINE, 900)
+
+    taken = elsewhere.claim(
+        RUN.run_id, OTHER, seen=seen.fence, lease=seen.lease_until, last=0, lease_until=500, epoch="boot-2"
+    )
+
+    assert taken is None
+    assert journal.commit(Batch(MINE, entries(1)))
 
 
 def test_claims_count_those_without_progress(journal: Journal, run: Run) -> None:
@@ -354,6 +370,25 @@ def test_what_is_found_after_an_io_error_is_brought_to_the_disk(journal: Journal
 
     with contextlib.closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as without_the_log:
         assert without_the_log.execute("SELECT count(*) FROM journal").fetchone() == (2,)
+
+
+def test_what_may_be_recorded_already_is_not_said_to_be_merely_busy(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told that it was busy says it again: of a message without a key there would be two."""
+    monkeypatch.setattr(database, "_BUSY", 1)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()  # keeps the log from being brought to the disk
+        fails(journal, "COMMIT", done=True)
+
+        with pytest.raises(
+            Unavailable, match="injected; it may be recorded all the same: look before you say it again"
+        ) as told:
+            journal.send(RUN.run_id, "mail", "1", idem=None, now=3)
+
+    assert not isinstance(told.value, Busy)
+    assert len(journal.signals(RUN.run_id)) == 1
 
 
 def test_an_end_that_was_recorded_counts_although_another_run_state_followed(
@@ -785,7 +820,7 @@ def test_the_store_is_what_the_drive_asks_for(store: SqliteStore) -> None:
 
     async def use() -> None:
         assert await port.start(RUN) == RUN
-        claimed = await port.claim(RUN.run_id, OTHER, seen=1, last=0, lease_until=5, epoch="boot")
+        claimed = await port.claim(RUN.run_id, OTHER, seen=1, lease=100, last=0, lease_until=5, epoch="boot")
         assert claimed == Claim(RUN.run_id, 2, OTHER)
         assert await port.commit(Batch(claimed, entries(2), opened=[GATE, MAIL]))
         await port.renew(claimed, 6)

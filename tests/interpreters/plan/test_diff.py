@@ -17,6 +17,7 @@ from perdure.interpreters.plan.changes import (
     Added,
     Change,
     Changed,
+    CompensationRemoved,
     ConditionChanged,
     Differs,
     EndChanged,
@@ -161,6 +162,7 @@ def test_an_output_class_that_only_has_another_name_is_told_without_a_warning() 
         (Changed("a", "version", "1", "2"), True),
         (Changed("a", "agents", "fast", "careful"), False),
         (GateRemoved("a"), True),
+        (CompensationRemoved("a", "step -> None"), True),
     ],
 )
 def test_what_somebody_must_look_at_warns(change: Change, warns: bool) -> None:

@@ -41,6 +41,7 @@ from perdure.interpreters.plan.changes import (
     Added,
     Change,
     Changed,
+    CompensationRemoved,
     ConditionChanged,
     EndChanged,
     GatePassedBy,
@@ -619,7 +620,7 @@ def a_failure_has_a_fallback() -> Pair:
     return lambda: fallback(fetch("a"), fetch("b")), lambda: fallback(fetch("a"), fetch("b"), fetch("c"))
 
 
-@change(Removed)
+@change(CompensationRemoved)
 def a_compensation_is_dropped() -> Pair:
     def paid(undone: bool) -> Callable[[], Made]:
         receipt = compensate(charge(5), refund) if undone else charge(5)

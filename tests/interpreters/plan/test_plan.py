@@ -27,6 +27,8 @@ from perdure import (
     for_each,
     parallel_map,
     plan,
+    pure,
+    race,
     register_sample,
     signal,
     sleep,
@@ -318,3 +320,10 @@ def test_named_branches_keep_their_names() -> None:
     made = plan(parallel_map({"left": ask("a", writer, ""), "right": ask("a", critic, "")}))
 
     assert list(made.leaves) == ["all/left/a", "all/right/a"]
+
+
+def test_what_a_race_closes_before_it_was_asked_is_not_in_the_plan() -> None:
+    made = plan(race(pure(0), suspend("late", int)))
+
+    assert made.complete
+    assert dict(made.leaves) == {}

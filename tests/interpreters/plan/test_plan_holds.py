@@ -1,36 +1,124 @@
-"""What a plan says holds of every run: nothing is asked that is not in it, and nothing costs more or less."""
+"""What a plan says holds of every run: nothing is asked that is not in it, and nothing costs more or less.
+
+The runs are simulated, by dice: every answer is any value of its type, every attempt takes any time that it may take.
+"""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from random_runs import run
 from reference_workflows import REFERENCES
+from returns.result import Failure, Success
 
-from perdure import Effect, Span, plan
+from perdure import Effect, Estimate, Op, Scripted, Span, plan
+from perdure.core.asked import Answer, blame
+from perdure.core.leaves import Ask, Now, Sleep, Suspend
+from perdure.interpreters.simulate.made import made
+from perdure.interpreters.simulate.run import run
+from perdure.interpreters.simulate.script import Cast, Cue
+from perdure.testing import Record, Simulated
+from perdure.testing.simulating import finished
 
 RUNS = 200
 
 
-def within(amount: float, span: Span) -> bool:
-    """Whether the span has the amount, but for what is lost where floats are added in another order."""
-    return span.min - 1e-9 <= amount and (span.max is None or amount <= span.max + 1e-9)
+class Dice(Cast):
+    """Answers any attempt, as the seed decides.
+
+    Without `faults` an attempt fails only where another one follows. Nothing here knows how a plan adds up.
+    """
+
+    def __init__(self, seed: int, *, faults: bool) -> None:
+        super().__init__(seed=seed)
+        self._faults = faults
+
+    def find(self, op: Op[Any, Any], path: str, failed: int = 0, run: str = "") -> Cue | None:
+        dice = random.Random(f"{self.seed}|{path}|{failed}")
+        if isinstance(op, Sleep | Now):
+            return None
+        if isinstance(op, Suspend):
+            late = self._faults and dice.random() < 0.3
+            return Cue(None if late else Success(made(op.output, dice)), timedelta(hours=dice.randrange(24)))
+        last = op.retry is None or failed + 1 >= op.retry.attempts
+        fails = dice.random() < 0.3 and (self._faults or not last)
+        each = estimates(op)
+        tried = each if fails else each[: dice.randint(1, len(each))]
+        seconds = sum(drawn(one.seconds, dice) for one in tried)
+        if op.timeout is not None and not self._faults:
+            seconds = min(seconds, op.timeout.total_seconds())
+        return Cue(failure(op, dice) if fails else Success(made(op.output, dice)), timedelta(seconds=seconds))
+
+
+def estimates(op: Op[Any, Any]) -> Sequence[Estimate]:
+    """One attempt by each of those who may be tried."""
+    agents = op.agents if isinstance(op, Ask) else ()
+    found = [op.estimate or (agent.estimate if isinstance(agent, Scripted) else None) for agent in agents]
+    return [estimate for estimate in found or [op.estimate] if estimate is not None]
+
+
+def failure(op: Op[Any, Any], dice: random.Random) -> Answer:
+    declared = [made(error, dice) for error in op.errors]
+    return blame(op, dice.choice([OSError("gone"), *declared]))
+
+
+def drawn(span: Span, dice: random.Random) -> float:
+    assert span.max is not None
+    return dice.choice((span.min, span.max, dice.uniform(span.min, span.max)))
+
+
+def simulated(effect: Effect[Any, Any], seed: int, *, faults: bool) -> Simulated[Any, Any]:
+    return finished(run(effect, Dice(seed, faults=faults), {}))
+
+
+def went_wrong(sim: Simulated[Any, Any]) -> bool:
+    """Whether the workflow saw a failure, or a timer that came before what it limits."""
+    last: dict[str, Record] = {record.path: record for record in sim.trace}
+    return any(
+        isinstance(record.outcome, Failure) or (record.name == "timer" and record.outcome is not None)
+        for record in last.values()
+    )
+
+
+def worked(sim: Simulated[Any, Any]) -> float:
+    """For how many seconds at least one step or agent was at work."""
+    busy = sorted((record.began, record.ended) for record in sim.trace if record.kind in ("step", "ask"))
+    seconds, until = timedelta(0), None
+    for began, ended in busy:
+        since = began if until is None else max(began, until)
+        seconds += max(ended - since, timedelta(0))
+        until = ended if until is None else max(until, ended)
+    return seconds.total_seconds()
+
+
+def within(inner: Span, outer: Span) -> bool:
+    """Whether all of a span is in another, but for what is lost where floats are added in another order."""
+    assert inner.max is not None
+    return outer.min - 1e-6 <= inner.min and (outer.max is None or inner.max <= outer.max + 1e-6)
 
 
 @pytest.mark.parametrize("faults", [False, True], ids=["well", "faults"])
 @pytest.mark.parametrize("name", REFERENCES)
 def test_every_run_stays_inside_its_plan(name: str, faults: bool) -> None:
     effect = REFERENCES[name]
-    made = plan(effect, faults=faults)
+    plans = {wrong: plan(effect, faults=wrong) for wrong in (False, True)}
+    seen = set()
 
     for seed in range(RUNS):
-        ran = run(effect, seed, faults=faults)
+        sim = simulated(effect, seed, faults=faults)
+        wrong = went_wrong(sim)
+        held = plans[wrong]
+        seen.add(wrong)
 
-        assert [key for key in ran.keys if not made.covers(key)] == [], seed
-        assert within(ran.usd, made.price.usd), (seed, ran, made.price)
-        assert within(ran.tokens, made.price.tokens_in), (seed, ran, made.price)
-        assert within(ran.seconds, made.price.seconds), (seed, ran, made.price)
+        assert [record.path for record in sim.trace if not held.covers(record.path)] == [], seed
+        assert within(sim.cost.usd, held.price.usd), (seed, sim.cost.usd, held.price)
+        assert within(sim.cost.tokens_in, held.price.tokens_in), (seed, sim.cost.tokens_in, held.price)
+        assert within(Span.exactly(worked(sim)), held.price.seconds), (seed, worked(sim), held.price)
+
+    assert faults in seen
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -40,8 +128,8 @@ def test_the_plans_of_the_reference_workflows_are_complete(name: str) -> None:
 
 
 def spread(effect: Effect[Any, Any]) -> tuple[float, float]:
-    costs = [run(effect, seed, faults=False).usd for seed in range(RUNS)]
-    return min(costs), max(costs)
+    costs = [simulated(effect, seed, faults=False).cost.usd for seed in range(RUNS)]
+    return min(cost.min for cost in costs), max(cost.max or 0 for cost in costs)
 
 
 #: A list opens the price of one, and of the other no random run comes to the twentieth round.

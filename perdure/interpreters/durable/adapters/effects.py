@@ -179,7 +179,7 @@ class LoopEffects:
             return
         except BaseException as error:  # sys.exit() in a step ends the step, not the worker
             outcome = _escaped(asked, error)
-        if not isinstance(outcome, Success | Failure | Again):
+        if not isinstance(outcome, (Success, Failure, Again)):
             self._tell(_broken(asked, f"returned {outcome!r}"))
             return
         if self._tasks.get(attempt.path) is task:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,8 +17,12 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from perdure.core import codec
+from perdure.core.effect import Call
+from perdure.core.leaves import parameters_of
 from perdure.core.workflow import Block, block_of
 from perdure.interpreters.durable.errors import Corrupt, Unusable
+from perdure.interpreters.durable.ports import Run
 
 FOLDER = ".perdure"
 FILE = "perdure.db"
@@ -79,6 +84,40 @@ def target(text: str, here: Path) -> Target:
         file = (here / where).resolve()
         return Target(f"{file}:{name}", str(file.parent))
     return Target(text, str(here))
+
+
+def relative(found: Target, here: Path) -> Target:
+    """A target as it is called from a folder, where it is below; for a file that other machines read too."""
+    where, mark, name = found.text.rpartition(":")
+    return Target(f"{_below(where, here) if where.endswith('.py') else where}{mark}{name}", _below(found.folder, here))
+
+
+def absolute(found: Target, here: Path) -> Target:
+    """The other way."""
+    where, mark, name = found.text.rpartition(":")
+    file = str((here / where).resolve()) if where.endswith(".py") else where
+    return Target(f"{file}{mark}{name}", str((here / found.folder).resolve()))
+
+
+def _below(path: str, here: Path) -> str:
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+def same(one: Target, two: Target) -> bool:
+    """Whether two targets are one workflow: a file may be named as a module too. Nothing is imported."""
+    return one.text == two.text or (_file(one) == _file(two) and _name(one) == _name(two))
+
+
+def _file(found: Target) -> Path:
+    where = found.text.rpartition(":")[0]
+    if where.endswith(".py"):
+        return Path(where)
+    module = Path(found.folder, *where.split(".")).resolve()
+    return module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+
+
+def _name(found: Target) -> str:
+    return found.text.rpartition(":")[2]
 
 
 def load(found: Target) -> Block:
@@ -174,3 +213,26 @@ def load_recorded(recorded: Target) -> Block:
         raise Corrupt(
             f"the run's workflow {recorded.text} cannot be found: {error}. Say where it is: --target file.py:workflow"
         ) from error
+
+
+def call_of(run: Run, target: Target | None = None) -> Call[Any, Any]:
+    """The workflow call that a row describes.
+
+    Args:
+        run: The row.
+        target: Where its workflow is now; where it was, by default.
+
+    Raises:
+        Corrupt: The workflow is not found, or its arguments do not fit any more.
+    """
+    block = load_recorded(target or Target(run.target, run.folder))
+    try:
+        if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
+            raise ValueError("they were changed after they were written")
+        args, kwargs = parameters_of(block.fn).decode(json.loads(run.input))
+    except (ValueError, TypeError) as error:
+        raise Corrupt(
+            f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
+            "Restore the old parameters, or give new ones a default"
+        ) from error
+    return Call(block, args, kwargs)

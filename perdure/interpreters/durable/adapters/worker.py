@@ -21,10 +21,9 @@ import attrs
 from perdure.core import codec
 from perdure.core.asked import Handlers
 from perdure.core.effect import Call, Outcome
-from perdure.core.leaves import Approved, Denied, parameters_of
+from perdure.core.leaves import Approved, Denied
 from perdure.core.workflow import Block
 from perdure.interpreters.durable import reserve
-from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
 from perdure.interpreters.durable.adapters.entropy import SystemEntropy
@@ -32,7 +31,7 @@ from perdure.interpreters.durable.adapters.liveness import FlockLiveness, _boot_
 from perdure.interpreters.durable.database import Durability, open_database
 from perdure.interpreters.durable.drive import Drive, Options
 from perdure.interpreters.durable.ending import Finished, Rest, recorded_end
-from perdure.interpreters.durable.errors import Conflict, Corrupt, NotFound, Unavailable, Unusable
+from perdure.interpreters.durable.errors import Conflict, NotFound, Unavailable, Unusable
 from perdure.interpreters.durable.journal import Journal
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Liveness, Run, World
 from perdure.interpreters.durable.recording import Tell
@@ -76,13 +75,17 @@ class Onlooker:
         self._world = World(self.store, self.clock, liveness, SystemEntropy())
 
     @classmethod
-    def look(cls, path: Path) -> Onlooker:
+    def look(cls, path: Path, *, readonly: bool = False) -> Onlooker:
         """Open the database without becoming alive.
+
+        Args:
+            path: The file.
+            readonly: Change not a byte of it, whatever is asked.
 
         Raises:
             Unavailable: The database cannot be used.
         """
-        return cls(Journal(open_database(path)), Watch(_lock_folder(path)))
+        return cls(Journal(open_database(path, readonly=readonly)), Watch(_lock_folder(path)))
 
     @property
     def path(self) -> Path:
@@ -290,25 +293,6 @@ class Worker(Onlooker):
             NotFound: There is none.
         """
         return self.row(run_id)
-
-    def call_of(self, run: Run, target: places.Target | None = None) -> Call[Any, Any]:
-        """The workflow call that a row describes.
-
-        Raises:
-            Corrupt: The workflow is not found, or its arguments do not fit any more.
-        """
-        block = places.load_recorded(target or places.Target(run.target, run.folder))
-        try:
-            if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
-                raise ValueError("they were changed after they were written")
-            tree = json.loads(run.input)
-            args, kwargs = parameters_of(block.fn).decode(tree)
-        except (ValueError, TypeError) as error:
-            raise Corrupt(
-                f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
-                "Restore the old parameters, or give new ones a default"
-            ) from error
-        return Call(block, args, kwargs)
 
     # -- driving -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Runs in a world of a script: virtual time, answers as data, weeks in a millisecond."""
