@@ -161,7 +161,7 @@ def _tools(_: object, __: object, tools: tuple[Callable[..., Any], ...]) -> None
         raise Defect(f"Model(tools=…): two tools are called {twice!r}, and a model knows them by their names")
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Model:
     """A language model, asked through litellm: `pip install 'perdure[models]'`.
 
@@ -184,8 +184,8 @@ class Model:
         Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools of one name.
 
     Example:
-        >>> Model("openai/gpt-5", system="You are brief.").name
-        'openai/gpt-5'
+        >>> Model("openai/gpt-5", system="You are brief.")
+        Model('openai/gpt-5', system='You are brief.')
     """
 
     model: str = attrs.field(validator=_model)
@@ -209,6 +209,13 @@ class Model:
     def name(self) -> str:
         """For people and records: the model."""
         return self.model
+
+    def __repr__(self) -> str:
+        """What was said of it, and nothing that goes without saying: it is read where two plans are compared."""
+        usual = Model(self.model)
+        fields = (field.name for field in attrs.fields(Model))
+        said = [f"{name}={mine!r}" for name in fields if (mine := getattr(self, name)) != getattr(usual, name)]
+        return f"Model({', '.join([repr(self.model), *said])})"
 
 
 # -- coding agents ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest
 from returns.result import Failure, Success
 from worlds import Boundaries, Lab, now
 
-from perdure import Do, Retry, Scripted, StepFault, ask, workflow
+from perdure import Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
 from perdure.agents.asking import asks
 from perdure.agents.reply import COURSES, AgentError, Call, Cost, Kind, Reply, Started, Tell, Usage
 from perdure.core.asked import Again, Answer, Asked
@@ -164,6 +165,21 @@ def test_whatever_else_an_agent_raises_counts_as_crashed() -> None:
 
     assert ended(lab(broken)) == Failure(StepFault("q", "crashed", "broken: crashed: ValueError: oops"))
     assert len(broken.calls) == 2
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_memory_and_the_database_agree_on_what_follows(kind: Kind) -> None:
+    def crew() -> list[Speaker]:
+        failing = AgentError(kind, "no", retry_after=timedelta(0))
+        return [speaker("first", failing), speaker("second", Reply(text="{}", session="s"), GOOD)]
+
+    durable, memory = crew(), crew()
+    on_disk = ended(lab(durable, Review))
+    in_memory = asyncio.run(run_in_memory(ask("q", memory, "why?", Review)))
+
+    assert in_memory == on_disk
+    for one, other in zip(durable, memory, strict=True):
+        assert [call.message for call in one.calls] == [call.message for call in other.calls]
 
 
 # -- waiting ---------------------------------------------------------------------------------------------------------

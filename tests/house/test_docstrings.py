@@ -10,18 +10,22 @@ import pkgutil
 import pytest
 
 import perdure
+import perdure.agents
 import perdure.core
 import perdure.interpreters.plan
 import perdure.interpreters.simulate
 import perdure.testing
 
-ROOMS = (perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate, perdure.testing)
+ROOMS = (perdure.agents, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate, perdure.testing)
 MODULES = [
     "perdure.api",
     *(f"{room.__name__}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules(room.__path__)),
 ]
 #: The functions that must show how they are used.
 SHOWN = {
+    "perdure.agents.reply": 1,
+    "perdure.agents.secrets": 1,
+    "perdure.core.agents": 3,
     "perdure.core.operations": 4,
     "perdure.core.workflow": 1,
     "perdure.core.faults": 1,
