@@ -17,7 +17,7 @@ from returns.result import Success
 
 from perdure.agents.reply import Json, Use
 from perdure.core import codec
-from perdure.core.asked import Attempt, Thread, settle
+from perdure.core.asked import Attempt, Thread, settle, within
 from perdure.core.faults import Defect
 from perdure.core.leaves import Step, Task
 from perdure.core.schema import json_schema
@@ -57,15 +57,12 @@ def described(tool: Callable[..., Any]) -> Json:
 
 
 def _arguments(task: Task) -> type:
-    """A class with the parameters that a model gives; one of the type `Attempt` is ours to give."""
+    """A class with the parameters as its fields."""
     fields: dict[str, Any] = {}
     for name, parameter in task.parameters.signature.parameters.items():
-        hint = task.parameters.hints[name]
-        if hint is Attempt:
-            continue
         if parameter.annotation is parameter.empty:
             raise Defect(f"tool {task.name!r}: its parameter {name!r} has no type, so no model can be told of it")
-        fields[name] = attrs.field(type=hint)
+        fields[name] = attrs.field(type=task.parameters.hints[name])
     return attrs.make_class(task.name, fields)
 
 
@@ -75,19 +72,20 @@ async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thr
     Args:
         tool: The function or step.
         use: What the model gave.
-        attempt: Of the ask; the tool's own idempotency key comes from it and from the call.
+        attempt: Of the ask. In the tool, `perdure.attempt()` has an idempotency key of this call, made from that one.
         thread: Where a sync function runs; None runs it on the loop.
     """
     task = task_of(tool)
-    mine = attrs.evolve(attempt, idempotency_key=_key(attempt.idempotency_key, use))
     try:
-        args, kwargs = _decoded(task, use.input, mine)
-    except (codec.CodecError, TypeError) as error:
+        args, kwargs = task.parameters.decode(_object(use.input))
+    except codec.CodecError as error:
         return f"The arguments do not fit: {error}"
     call = functools.partial(task.fn, *args, **kwargs)
     try:
-        value = call() if thread is None or inspect.iscoroutinefunction(task.fn) else await thread(call)
-        outcome = settle(Step(task, args, kwargs), await value if inspect.isawaitable(value) else value)
+        with within(attrs.evolve(attempt, idempotency_key=_key(attempt.idempotency_key, use))):
+            value = call() if thread is None or inspect.iscoroutinefunction(task.fn) else await thread(call)
+            value = await value if inspect.isawaitable(value) else value
+        outcome = settle(Step(task, args, kwargs), value)
     except Exception as error:
         return f"It failed: {type(error).__name__}: {error}"
     if not isinstance(outcome, Success):
@@ -96,20 +94,10 @@ async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thr
     return given if isinstance(given, str) else json.dumps(codec.show(given), ensure_ascii=False)
 
 
-def _decoded(task: Task, tree: Json, attempt: Attempt) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if not isinstance(tree, Mapping):
+def _object(tree: Json) -> Mapping[str, Any]:
+    if not isinstance(tree, dict):
         raise codec.CodecError("$", "expected a JSON object of arguments")
-    own = {name: attempt for name, hint in task.parameters.hints.items() if hint is Attempt}
-    values: dict[str, Any] = {}
-    for name, value in tree.items():
-        if name not in task.parameters.hints or name in own:
-            raise codec.CodecError("$", f"no parameter {name}")
-        try:
-            values[name] = codec.from_json(value, task.parameters.hints[name])
-        except codec.CodecError as error:
-            raise codec.CodecError(f"$.{name}{error.path[1:]}", error.reason) from None
-    bound = task.parameters.signature.bind(**values, **own)
-    return bound.args, bound.kwargs
+    return tree
 
 
 def _key(key: str, use: Use) -> str:

@@ -175,9 +175,9 @@ class Model:
         native: Whether its provider holds it to a JSON Schema. None: where litellm's list says so. Else the schema
             is put at the end of the prompt; the answer is judged the same.
         timeout: How long one reply may take.
-        tools: Functions and steps that it may use. What they take and give has a JSON form; a parameter of the type
-            `Attempt` is given to them, with an idempotency key for each call. A step that is `once` is never called
-            again after a call whose end nobody knows.
+        tools: Functions and steps that it may use. What they take and give has a JSON form. `perdure.attempt()` in one
+            has an idempotency key of this very call. A step that is `once` is never called again after a call whose
+            end nobody knows.
         turns: It may reply so often to come to an answer.
 
     Raises:

@@ -6,7 +6,9 @@ made an outcome here, once, so that every interpreter and every agent draws the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+import contextvars
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
@@ -16,7 +18,7 @@ from returns.result import Failure, Result, Success
 from returns.unsafe import unsafe_perform_io
 
 from perdure.core.effect import Op, Outcome
-from perdure.core.faults import RetriesExhausted, StepFault, StepTimedOut, is_declared
+from perdure.core.faults import Defect, RetriesExhausted, StepFault, StepTimedOut, is_declared
 
 Answer: TypeAlias = Outcome[Any, Any]  # the leaf knows the types; a table of handlers cannot
 
@@ -36,6 +38,36 @@ class Attempt:
     path: str
     number: int
     idempotency_key: str
+
+
+_current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("perdure.attempt")
+
+
+def attempt() -> Attempt:
+    """Which attempt of which step, or which call of a tool, is running here, with its idempotency key.
+
+    Raises:
+        Defect: Called outside a step, a tool or an agent's reply.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise Defect("perdure.attempt() answers only inside a running step or agent") from None
+
+
+def making(current: Attempt) -> None:
+    """Let `attempt()` answer this, in the task or thread at hand."""
+    _current.set(current)
+
+
+@contextlib.contextmanager
+def within(current: Attempt) -> Iterator[None]:
+    """Let `attempt()` answer this in a block, and afterwards what it answered before."""
+    token = _current.set(current)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 #: A JSON object, for people and for the next attempt.
