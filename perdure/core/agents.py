@@ -87,8 +87,8 @@ _MODEL: Final = re.compile(r"[\w.-]+(/[\w.:@+-]+)+")
 
 
 def _texts(given: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise Defect(f"give a list of texts in the place of {given!r}")
+    if isinstance(given, str):  # it may be a key, so it is not repeated
+        raise Defect("there is one text where a list of words belongs: write […] around it")
     return tuple(given)
 
 

@@ -65,6 +65,8 @@ def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
         (lambda: Model("openai/gpt-5", max_tokens=0), "max_tokens=0: a limit is more than nothing"),
         (lambda: Codex(env=["API-KEY"]), "never their values"),
         (lambda: Codex(name="my codex"), "cannot name a"),
+        (lambda: Codex(env="API_KEY"), "write \\[…\\] around it"),
+        (lambda: Model("openai/gpt-5", tools=[print, print]), "two tools are called 'print'"),
         (lambda: Command([]), "give the program and its arguments"),
         (lambda: Limits(wall=timedelta(0)), "a limit is more than nothing"),
         (lambda: McpServer(name="a b", command=["x"]), "cannot name a"),
