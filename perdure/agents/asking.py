@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +14,22 @@ import attrs
 from returns.result import Success
 
 from perdure.agents import scripted
-from perdure.agents.reply import COURSES, AgentError, Answering, Call, Cost, Course, Event, Reply, Started, Usage, Used
+from perdure.agents.reply import (
+    COURSES,
+    AgentError,
+    Answering,
+    Call,
+    Cost,
+    Course,
+    Event,
+    Reply,
+    Started,
+    ToolEnded,
+    ToolStarted,
+    Usage,
+    Used,
+    Watch,
+)
 from perdure.agents.secrets import Secrets
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
@@ -28,12 +44,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def asks(thread: Thread | None, now: Callable[[], datetime] = _now) -> Handler:
+def asks(thread: Thread | None, now: Callable[[], datetime] = _now, watch: Watch | None = None) -> Handler:
     """The handler of asks.
 
     Args:
         thread: Where a scripted agent's sync function runs; None runs it on the loop.
         now: The clock by which an agent can be asked again.
+        watch: Who is told what agents do, as they do it.
     """
     # What does not know us is not asked again in this run. A new process asks once more: somebody may have logged in.
     off: set[tuple[str, str]] = set()
@@ -41,7 +58,7 @@ def asks(thread: Thread | None, now: Callable[[], datetime] = _now) -> Handler:
     async def handle(asked: Asked) -> Answer | Again:
         if not isinstance(asked.op, Ask):
             raise Defect(f"{asked.op!r} is not an ask")
-        return await _Turn(asked, asked.op, off, thread, now).taken()
+        return await _Turn(asked, asked.op, off, thread, now, watch).taken()
 
     return handle
 
@@ -50,9 +67,16 @@ class _Turn:
     """One attempt: one turn of one agent, and what follows from it."""
 
     def __init__(
-        self, asked: Asked, op: Ask[Any], off: set[tuple[str, str]], thread: Thread | None, now: Callable[[], datetime]
+        self,
+        asked: Asked,
+        op: Ask[Any],
+        off: set[tuple[str, str]],
+        thread: Thread | None,
+        now: Callable[[], datetime],
+        watch: Watch | None,
     ) -> None:
         self._asked, self._op, self._off, self._thread, self._now = asked, op, off, thread, now
+        self._watch = watch
         found = Standing.of(asked.known, op.agents)
         self._cut_off = asked.attempt.number > found.attempt + 1
         self._standing = attrs.evolve(found, attempt=asked.attempt.number)
@@ -126,9 +150,18 @@ class _Turn:
         )
 
     def _told(self, event: Event) -> None:
+        hidden = {
+            field.name: self._secrets.hide_tree(getattr(event, field.name)) for field in attrs.fields(type(event))
+        }
+        event = attrs.evolve(event, **hidden)
         if isinstance(event, Started):
-            self._standing = attrs.evolve(self._standing, session=self._secrets.hide_tree(event.session))
+            self._standing = attrs.evolve(self._standing, session=event.session)
             self._asked.note({"agent": self._agent.name, "known": self._standing.known()})
+        if self._watch is not None:
+            try:
+                self._watch(self._asked.attempt, event)
+            except Exception:  # what watches must not decide what happens
+                logging.getLogger("perdure").exception("watch= raised at %r", event)
 
     def _message(self, native: bool) -> str:
         standing, prompt = self._standing, self._op.prompt
@@ -165,7 +198,9 @@ class _Turn:
         elif self._cut_off and task_of(tool).repeat == "once":
             text = CUT_OFF
         else:
+            self._told(ToolStarted(use.id, use.name, use.input))
             text = self._secrets.hide(await used(tool, use, self._asked.attempt, self._thread))
+            self._told(ToolEnded(use.id, True, text))
         results = (*standing.results, Used(use.id, text))
         return Again(None, attrs.evolve(standing, uses=tuple(left), results=results).known())
 

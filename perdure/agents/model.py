@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from perdure.agents.failures import classified
-from perdure.agents.reply import AgentError, Call, Cost, Json, Reply, Tell, Usage, Use
+from perdure.agents.reply import AgentError, Call, Cost, Json, Reply, Tell, Text, Usage, Use
 from perdure.agents.structured import instructed
 from perdure.agents.tools import described
 from perdure.core.agents import Model
@@ -72,7 +72,7 @@ class Speaker:
         """The model."""
         return self.agent.name
 
-    async def answer(self, call: Call, tell: Tell) -> Reply:  # noqa: ARG002  # the protocol's
+    async def answer(self, call: Call, tell: Tell) -> Reply:
         """One completion. The conversation is what was said after the task, for the task itself is recorded already.
 
         Raises:
@@ -105,7 +105,10 @@ class Speaker:
             )
         except Exception as error:  # of some hundred classes; their fields say what happened
             raise classified(error) from None
-        return _whole(response, call, said[1:])
+        reply = _whole(response, call, said[1:])
+        if reply.text:
+            tell(Text(reply.text))
+        return reply
 
 
 def _key(agent: Model) -> str | None:

@@ -167,6 +167,8 @@ class Warned:
 #: For whoever watches; of these only `Started` is recorded.
 Event: TypeAlias = Started | Text | ToolStarted | ToolEnded | Warned
 Tell: TypeAlias = Callable[[Event], None]
+#: Who watches agents at work: called with the attempt and what happens in it, as it happens. Nothing waits for it.
+Watch: TypeAlias = Callable[[Attempt, Event], None]
 
 
 # -- what may go wrong -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
@@ -61,7 +61,7 @@ def making(current: Attempt) -> None:
 
 
 @contextlib.contextmanager
-def within(current: Attempt) -> Iterator[None]:
+def within(current: Attempt) -> Generator[None]:
     """Let `attempt()` answer this in a block, and afterwards what it answered before."""
     token = _current.set(current)
     try:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import attrs
@@ -14,10 +15,11 @@ import pytest
 from returns.result import Failure, Success
 from worlds import Boundaries, Lab, now
 
+import perdure
 from perdure import Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
 from perdure.agents.asking import asks
-from perdure.agents.reply import COURSES, AgentError, Call, Cost, Kind, Reply, Started, Tell, Usage
-from perdure.core.asked import Again, Answer, Asked
+from perdure.agents.reply import COURSES, AgentError, Call, Cost, Event, Kind, Reply, Started, Tell, Usage
+from perdure.core.asked import Again, Answer, Asked, Attempt
 from perdure.core.effect import Call as WorkflowCall
 from perdure.interpreters.durable.ending import Finished, Parked
 
@@ -420,3 +422,41 @@ def test_what_is_secret_is_hidden_in_answers_errors_and_conversations(monkeypatc
     recorded = json.dumps([entry.payload for entry in world.entries])
     assert "hunter2" not in recorded
     assert "sk-abc" not in recorded
+
+
+# -- watching --------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_watches_sees_no_secret_and_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+    seen: list[Any] = []
+
+    def watch(attempt: Attempt, event: Event) -> None:
+        seen.append(event)
+        raise LookupError("a bug of who watches")
+
+    outcome = asyncio.run(
+        run_in_memory(ask("q", speaker("coder", "done", starts="hunter2-hunter2"), "why?"), watch=watch)
+    )
+
+    assert outcome == Success("done")
+    assert seen == [Started("[hidden]")]
+    assert "a bug of who watches" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    with perdure.open(tmp_path / "runs.db", watch=lambda attempt, event: seen.append((attempt.path, event))) as store:
+        outcome = store.start(watched(), id="r1").result()
+
+    assert outcome == Success("done")
+    assert seen == [("watched/q", Started("session"))]
+
+
+@workflow
+def watched() -> Do[str]:
+    return (yield from ask("q", speaker("coder", "done", starts="session"), "why?"))
