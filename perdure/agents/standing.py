@@ -25,6 +25,8 @@ from perdure.core.retry import Retry
 _BACKOFF: Final = Retry(wait=timedelta(seconds=2), factor=4)
 #: While there is somebody else to ask, nobody is waited for longer than this.
 _PATIENCE: Final = timedelta(minutes=1)
+#: Whatever somebody asks for: a header may say anything.
+_LONGEST: Final = timedelta(days=31)
 #: So often a step waits for an agent that says when it can be asked again.
 _RESETS: Final = 3
 
@@ -103,6 +105,7 @@ def following(
         seed: The idempotency key, by which waits are spread.
     """
     wait = error.retry_after if isinstance(error, AgentError) else None
+    wait = None if wait is None else min(wait, _LONGEST)
     if isinstance(error, AgentError) and error.session is not None:
         standing = attrs.evolve(standing, session=error.session)
     if standing.tries < course.again and (wait is None or wait <= _PATIENCE):

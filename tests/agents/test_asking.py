@@ -247,6 +247,13 @@ def test_a_long_wait_is_waited_for_where_there_is_nobody_else() -> None:
     assert waits(world) == [("rate: slow down", 3600)]
 
 
+def test_a_wait_that_cannot_be_meant_is_a_month() -> None:
+    world = lab(speaker("limited", AgentError("rate", "slow down", retry_after=timedelta.max), "yes"))
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 31 * 24 * 3600)]
+
+
 def test_a_quota_that_never_ends_is_given_up_in_the_end() -> None:
     used_up = speaker("used-up", AgentError("quota", "come back", retry_after=timedelta(hours=5)))
 
