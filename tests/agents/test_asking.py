@@ -247,6 +247,17 @@ def test_a_long_wait_is_waited_for_where_there_is_nobody_else() -> None:
     assert waits(world) == [("rate: slow down", 3600)]
 
 
+def test_who_was_given_up_is_not_asked_again_after_the_wait_for_another() -> None:
+    quota = AgentError("quota", "come back", retry_after=timedelta(hours=5))
+    used_up, broken = speaker("a", quota, AgentError("config", "gone")), speaker("b", AgentError("config", "no"))
+
+    outcome = ended(lab([used_up, broken]))
+
+    reasons = "a: quota: come back; b: config: no; a: config: gone"
+    assert outcome == Failure(StepFault("q", "config", f"every agent failed: {reasons}"))
+    assert (len(used_up.calls), len(broken.calls)) == (2, 1)
+
+
 def test_a_wait_that_cannot_be_meant_is_a_month() -> None:
     world = lab(speaker("limited", AgentError("rate", "slow down", retry_after=timedelta.max), "yes"))
 
