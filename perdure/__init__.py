@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perdure.agents.prompts import prompt
     from perdure.api import AsyncHandle, AsyncStore, Handle, Store, open, open_async, run_in_memory
-    from perdure.core.agents import Agent, Scripted
+    from perdure.core.agents import Agent, Model, Scripted
     from perdure.core.codec import register
     from perdure.core.effect import Do, Effect, Op, Outcome
     from perdure.core.estimate import Estimate, Span
@@ -78,6 +79,7 @@ _HOMES = {
     "Fault": "perdure.core.faults",
     "Handle": "perdure.api",
     "Interrupted": "perdure.core.faults",
+    "Model": "perdure.core.agents",
     "Op": "perdure.core.effect",
     "Outcome": "perdure.core.effect",
     "Plan": "perdure.interpreters.plan.plan",
@@ -107,6 +109,7 @@ _HOMES = {
     "parallel": "perdure.core.operations",
     "parallel_map": "perdure.core.operations",
     "plan": "perdure.interpreters.plan.plan",
+    "prompt": "perdure.agents.prompts",
     "pure": "perdure.core.operations",
     "race": "perdure.core.operations",
     "register": "perdure.core.codec",
@@ -141,6 +144,7 @@ __all__ = [
     "Fault",
     "Handle",
     "Interrupted",
+    "Model",
     "Op",
     "Outcome",
     "Plan",
@@ -170,6 +174,7 @@ __all__ = [
     "parallel",
     "parallel_map",
     "plan",
+    "prompt",
     "pure",
     "race",
     "register",

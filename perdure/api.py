@@ -16,7 +16,8 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 import attrs
 
-from perdure.agents import scripted
+from perdure.agents.asking import asks
+from perdure.agents.reply import Watch
 from perdure.core import codec
 from perdure.core.asked import Handlers, Thread
 from perdure.core.effect import Call, Effect, Outcome
@@ -36,7 +37,11 @@ Durability = Literal["full", "fast"]
 
 
 async def run_in_memory(
-    effect: Effect[A, E], *, answers: Mapping[str, object] | None = None, handlers: Handlers | None = None
+    effect: Effect[A, E],
+    *,
+    answers: Mapping[str, object] | None = None,
+    handlers: Handlers | None = None,
+    watch: Watch | None = None,
 ) -> Outcome[A, E | Cancelled]:
     """Run an effect now, in this process, keeping nothing. On asyncio and on trio.
 
@@ -44,6 +49,7 @@ async def run_in_memory(
         effect: Any effect.
         answers: For its gates and signals, by name or path: here nobody can come back tomorrow.
         handlers: What leaves mean, by class: for operations of your own, or in place of the default.
+        watch: Called with what agents say and do, as they do it.
 
     Returns:
         `Success(value)` or `Failure(error)`; a failure is never raised.
@@ -59,16 +65,17 @@ async def run_in_memory(
     """
     from perdure.interpreters import memory
 
-    return await memory.run(effect, {Ask: scripted.asks(memory.in_thread), **(handlers or {})}, answers or {})
+    return await memory.run(effect, {Ask: asks(memory.in_thread, watch=watch), **(handlers or {})}, answers or {})
 
 
-def default_handlers(thread: Thread) -> Handlers:
+def default_handlers(thread: Thread, watch: Watch | None = None) -> Handlers:
     """What steps and asks mean on a durable worker.
 
     Args:
         thread: Where sync code runs.
+        watch: Called with what agents say and do.
     """
-    return {Step: steps(thread), Ask: scripted.asks(thread)}
+    return {Step: steps(thread), Ask: asks(thread, watch=watch)}
 
 
 # -- durable, for async code -----------------------------------------------------------------------------------------
@@ -77,11 +84,19 @@ def default_handlers(thread: Thread) -> Handlers:
 class AsyncStore:
     """A database of runs, and a worker that drives the ones it is asked to. Made by `open_async`."""
 
-    def __init__(self, path: Path, durability: Durability, handlers: Handlers, threads: int, lease: timedelta) -> None:
+    def __init__(
+        self,
+        path: Path,
+        durability: Durability,
+        handlers: Handlers,
+        threads: int,
+        lease: timedelta,
+        watch: Watch | None,
+    ) -> None:
         from perdure.interpreters.durable.adapters.worker import Worker
 
         self._worker = Worker.open(path, durability=durability, threads=threads, lease=lease)
-        self._handlers = {**default_handlers(self._worker.threads.run), **handlers}
+        self._handlers = {**default_handlers(self._worker.threads.run, watch), **handlers}
 
     @property
     def path(self) -> Path:
@@ -303,12 +318,13 @@ async def open_async(
     handlers: Handlers | None = None,
     threads: int = 32,
     lease: timedelta = timedelta(seconds=30),
+    watch: Watch | None = None,
 ) -> AsyncStore:
     """Open (or make) a database of runs, for async code: `async with await open_async() as store`. See `open`."""
     from perdure.interpreters.durable.adapters import places
 
     wanted = os.fspath(url) if url is not None else os.environ.get("PERDURE_DB")
-    return AsyncStore(places.database(wanted, Path.cwd()), durability, handlers or {}, threads, lease)
+    return AsyncStore(places.database(wanted, Path.cwd()), durability, handlers or {}, threads, lease, watch)
 
 
 # -- durable, for everybody else -------------------------------------------------------------------------------------
@@ -436,6 +452,7 @@ def open(
     handlers: Handlers | None = None,
     threads: int = 32,
     lease: timedelta = timedelta(seconds=30),
+    watch: Watch | None = None,
 ) -> Store:
     """Open (or make) a database of runs.
 
@@ -446,6 +463,8 @@ def open(
         handlers: What leaves mean, by class: for operations of your own.
         threads: How many sync steps run at once.
         lease: How long a run stays ours without a sign of life. At least 3 seconds.
+        watch: Called with what agents say and do, as they do it, on the loop of the store. What it raises is logged.
+            Nothing of it is recorded, and after a crash it may be told again.
 
     Raises:
         DurableError: The database cannot be used; the message says why and what mends it.
@@ -457,7 +476,8 @@ def open(
                 case Success(report): ...
                 case Waiting(unblock=command): print(command)
     """
-    return Store(open_async(url, durability=durability, handlers=handlers, threads=threads, lease=lease))
+    opening = open_async(url, durability=durability, handlers=handlers, threads=threads, lease=lease, watch=watch)
+    return Store(opening)
 
 
 __all__ = [

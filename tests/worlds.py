@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from perdure.core.asked import Answer, Asked
+from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Rest
@@ -50,7 +50,7 @@ class Lab:
     """
 
     call: Call[Any, Any]
-    perform: Callable[[Asked], Answer]
+    perform: Callable[[Asked], Answer | Again]
     seconds: Mapping[str, float] = {}
     points: Points = attrs.field(factory=Points)
     store: MemoryStore = attrs.field(factory=MemoryStore)
@@ -72,7 +72,7 @@ class Lab:
         effects.stop_after = self.stop_after
         return effects
 
-    def _do(self, asked: Asked) -> tuple[Answer, float]:
+    def _do(self, asked: Asked) -> tuple[Answer | Again, float]:
         attempt = asked.attempt
         self.points.before_effect(attempt)
         self.executed.append((attempt.path, attempt.number, attempt.idempotency_key))

@@ -9,58 +9,43 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from perdure.core.agents import Agent, Scripted
-from perdure.core.asked import Answer, Asked, Handler, Thread, blame, settle
-from perdure.core.faults import Defect, StepFault
+from perdure.agents.reply import AgentError, Reply
+from perdure.core.agents import Scripted
+from perdure.core.asked import Answer, Thread, blame, settle
+from perdure.core.faults import StepFault
 from perdure.core.leaves import Ask
 
 
-def asks(thread: Thread | None) -> Handler:
-    """The handler of asks: each agent in turn until one answers.
+async def reply(op: Ask[Any], agent: Scripted, message: str, thread: Thread | None) -> Answer | Reply:
+    """What it answers: an outcome as it is, or a `Reply` that is judged as that of a real agent.
 
     Args:
-        thread: Where an agent's sync function runs; None runs it on the loop.
+        op: What is asked.
+        agent: Who is asked.
+        message: What is said to it.
+        thread: Where its sync function runs; None runs it on the loop.
+
+    Raises:
+        AgentError: The function raised it, in place of a real agent.
     """
-
-    async def handle(asked: Asked) -> Answer:
-        op = asked.op
-        if not isinstance(op, Ask):
-            raise Defect(f"{op!r} is not an ask")
-        failures: list[str] = []
-        answer: Answer = Failure(StepFault(op.name, "", "no agent was asked"))
-        for agent in op.agents:
-            answer = await _reply(op, agent, thread)
-            if isinstance(answer, Success):
-                return answer
-            failures.append(f"{agent.name}: {answer.failure()}")
-        if len(op.agents) > 1 and isinstance(answer, Failure):
-            last = answer.failure()
-            answer = Failure(StepFault(op.name, last.error, "every agent failed: " + "; ".join(failures)))
-        return answer
-
-    return handle
-
-
-async def _reply(op: Ask[Any], agent: Agent, thread: Thread | None) -> Answer:
-    if not isinstance(agent, Scripted):
-        raise Defect(
-            f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}, only Scripted agents"
-        )
     if isinstance(agent.reply, Mapping):
-        return _look_up(op, agent, agent.reply)
-    call = functools.partial(agent.reply, op.prompt)
+        return _look_up(op, agent, message, agent.reply)
+    call = functools.partial(agent.reply, message)
     try:
         value = call() if thread is None or inspect.iscoroutinefunction(agent.reply) else await thread(call)
-        return settle(op, await value if inspect.isawaitable(value) else value)
+        value = await value if inspect.isawaitable(value) else value
+    except AgentError:
+        raise
     except Exception as error:
         return blame(op, error)
+    return value if isinstance(value, Reply) else settle(op, value)
 
 
-def _look_up(op: Ask[Any], agent: Scripted, replies: Mapping[str, Any]) -> Answer:
-    for part, reply in replies.items():
-        if part in op.prompt:
-            return Success(reply)
+def _look_up(op: Ask[Any], agent: Scripted, message: str, replies: Mapping[str, Any]) -> Answer | Reply:
+    for part, found in replies.items():
+        if part in message:
+            return found if isinstance(found, Reply) else Success(found)
     known = ", ".join(map(repr, replies))
     return Failure(
-        StepFault(op.name, "LookupError", f"agent {agent.name!r} has no answer to {op.prompt!r}; it knows {known}")
+        StepFault(op.name, "LookupError", f"agent {agent.name!r} has no answer to {message!r}; it knows {known}")
     )

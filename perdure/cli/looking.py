@@ -16,6 +16,7 @@ from perdure.cli import completion, printing
 from perdure.cli.common import Common, command
 from perdure.cli.exits import Exit
 from perdure.cli.printing import ago, line, pretty, state, table, visible
+from perdure.cli.spending import Spent
 from perdure.cli.steps import Fold, Step, checked, event_line, event_tree, failure, outcome_of, when
 from perdure.core.identity import idempotency_key
 from perdure.interpreters.durable.errors import Corrupt, NotFound
@@ -145,6 +146,11 @@ class Record:
         """What it ended with: `ok` or `err`; None before that, or if that is damaged."""
         return outcome_of(self.run).get(side) if self.damage is None else None
 
+    @property
+    def spent(self) -> Spent:
+        """What all attempts of all steps took."""
+        return Spent.sum(step.spent for step in self.steps.values())
+
     def step(self, text: str) -> Step:
         """A step by its path or its name.
 
@@ -186,6 +192,7 @@ def show(common: Common, run_id: str, step: str | None, full: bool) -> Exit:
         "error": record.outcome("err"),
         "created_at": when(run.created_at),
         "finished_at": when(run.finished_at),
+        "spent": record.spent.tree(),
         "steps": [each.tree(database_id, run.run_id) for each in record.steps.values()],
         "gates": [gate_tree(common, gate) for gate in record.gates],
     }
@@ -211,8 +218,11 @@ def _shown(record: Record, database_id: str, full: bool) -> str:
     ]
     if seen.why:
         lines.append(f"  why      {line(seen.why, 1000)}")
+    if str(record.spent):
+        lines.append(f"  spent    {record.spent}")
     if record.steps:
         lines += ["", _drawn(record.steps.values(), database_id, run.run_id, now)]
+    lines += [f"  {line(step.path)} went from {line(hop)}" for step in record.steps.values() for hop in step.hops]
     lines += [
         f"  {line(step.path)} failed: {line(failure(step.error))}"
         for step in record.steps.values()
@@ -260,6 +270,11 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
                 "ended_at": when(each.ended_at),
                 "error": each.error,
                 "trace": each.trace,
+                "agent": each.agent,
+                "model": each.model,
+                "version": each.version,
+                "tool": each.tool,
+                "spent": each.spent.tree(),
             }
             for each in step.tries
         ],
@@ -274,9 +289,15 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
         lines.append(f"  took             {ago(step.ended_at - step.started_at)}")
     if step.input_changed:
         lines.append("  the code now asks something else; the recorded outcome stands")
+    if len(step.tries) > 1 and str(step.spent):
+        lines.append(f"  spent            {step.spent}")
     for each in step.tries:
         end = "" if each.ended_at is None else f", {ago(each.ended_at - each.started_at)}"
-        lines.append(f"  attempt {each.number}{end}{': ' + line(each.error, 1000) if each.error else ''}")
+        who = f", {line(each.agent)}" if each.agent else ""
+        who += f" uses {line(each.tool)}" if each.tool else ""
+        lines.append(f"  attempt {each.number}{end}{who}{': ' + line(each.error, 1000) if each.error else ''}")
+        if str(each.spent):
+            lines.append(f"    {each.spent}")
         if each.trace:
             lines.append(printing.cut(visible(each.trace.rstrip()), more, full))
     if step.state == "done":

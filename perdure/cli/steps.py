@@ -5,6 +5,7 @@ By the recorded JSON alone: no user code is imported, and no type is needed.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from perdure.cli.printing import line
+from perdure.cli.spending import NOTHING_SPENT, Spent
 from perdure.core import codec
 from perdure.core.identity import idempotency_key
 from perdure.interpreters.durable.chain import verify
@@ -27,13 +29,24 @@ StepState: TypeAlias = Literal["done", "failed", "running", "waiting", "retrying
 
 @attrs.define
 class Try:
-    """One attempt of a step. `error` is what it failed with; a cut one has neither error nor end."""
+    """One attempt of a step. `error` is what it failed with; a cut one has neither error nor end.
+
+    Attributes:
+        agent: Who was asked, once that is known; `model` and `version` are what it says of itself.
+        tool: The tool of its that was used in this attempt, if it was one.
+        spent: What it took.
+    """
 
     number: int
     started_at: int
     ended_at: int | None = None
     error: str | None = None
     trace: str | None = None
+    agent: str | None = None
+    model: str | None = None
+    version: str | None = None
+    tool: str | None = None
+    spent: Spent = NOTHING_SPENT
 
 
 @attrs.define
@@ -67,6 +80,17 @@ class Step:
         """The last part of its path."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def hops(self) -> list[str]:
+        """From which agent to which it went, and why."""
+        asked = [each for each in self.tries if each.agent is not None]
+        return [f"{a.agent} to {b.agent}: {a.error}" for a, b in itertools.pairwise(asked) if a.agent != b.agent]
+
+    @property
+    def spent(self) -> Spent:
+        """What all its attempts took."""
+        return Spent.sum(each.spent for each in self.tries)
+
     def tree(self, database_id: str, run_id: str) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -81,6 +105,7 @@ class Step:
             "input_changed": self.input_changed,
             "due": when(self.due),
             "error": self.error,
+            "spent": self.spent.tree(),
         }
 
 
@@ -137,8 +162,9 @@ class Fold:
 
     def _wait(self, entry: Entry, tree: dict[str, Any]) -> None:
         step = self._step(entry, tree)
-        step.state, step.due = ("retrying" if "retry" in tree else "waiting"), tree.get("due")
-        if "retry" in tree and step.tries:
+        tries = "retry" in tree or "again" in tree
+        step.state, step.due = ("retrying" if tries else "waiting"), tree.get("due")
+        if tries and step.tries:
             tried = step.tries[-1]
             tried.ended_at, tried.error, tried.trace = entry.at, tree.get("error"), tree.get("trace") or None
 
@@ -161,6 +187,11 @@ class Fold:
             step.input_changed = True
         if "trace" in tree and step is not None and step.tries:
             step.tries[-1].trace = tree["trace"]
+        if isinstance(said := tree.get("said"), dict) and step is not None and step.tries:
+            tried = step.tries[-1]
+            tried.agent, tried.model = said.get("agent", tried.agent), said.get("model", tried.model)
+            tried.version, tried.tool = said.get("version", tried.version), said.get("tool", tried.tool)
+            tried.spent = Spent.of(said["spent"]) if "spent" in said else tried.spent
         if "rename" in tree:
             self.steps = {new: self.steps[old] for old, new in self._renamed(tree["rename"])}
             for path, step in self.steps.items():
@@ -228,6 +259,10 @@ def event(entry: Entry) -> tuple[str, str]:
             return "started", f"attempt {entry.attempt}" if entry.attempt > 1 else ""
         case "wait" if "retry" in tree:
             return "retries", f"at {moment(tree['due'])}, for attempt {entry.attempt} failed: {tree.get('error', '')}"
+        case "wait" if "again" in tree:
+            who = f"with {agent}" if isinstance(agent := tree["again"].get("agent"), str) else "with another attempt"
+            late = f" at {moment(tree['due'])}" if tree["due"] > entry.at else ""
+            return "goes on", f"{who}{late}, after {tree.get('error', '')}"
         case "wait" if "gate" in tree:
             signal = str(tree.get("as", "")).startswith("signal")
             return "waits", f"for the signal {tree['gate']}" if signal else f"for an answer to {tree['gate']}"
@@ -250,8 +285,17 @@ _NOTES: Final[dict[str, tuple[str, Any]]] = {  # Any: a function of whatever the
     "trace": ("raised", lambda trace: trace.strip().rpartition("\n")[2]),
     "cancel": ("cancelling", lambda reason: reason),
     "rename": ("renamed", lambda names: ", ".join(f"{old} to {new}" for old, new in names.items())),
+    "said": ("told", lambda said: _told(said)),
     "not_undone": ("not undone", lambda left: "; ".join(f"{each['path']}: {each['error']}" for each in left)),
 }
+
+
+def _told(said: Any) -> str:
+    if not isinstance(said, dict):
+        return ""
+    what = "it began a conversation" if "tool" not in said else f"uses {said['tool']}"
+    what = str(Spent.of(said["spent"])) if "spent" in said else what
+    return ": ".join(str(part) for part in (said.get("agent"), what) if part)
 
 
 def event_line(entry: Entry) -> str:

@@ -6,9 +6,11 @@ made an outcome here, once, so that every interpreter and every agent draws the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+import contextvars
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import timedelta
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import attrs
 from returns.io import IO, IOResult
@@ -16,7 +18,7 @@ from returns.result import Failure, Result, Success
 from returns.unsafe import unsafe_perform_io
 
 from perdure.core.effect import Op, Outcome
-from perdure.core.faults import RetriesExhausted, StepFault, StepTimedOut, is_declared
+from perdure.core.faults import Defect, RetriesExhausted, StepFault, StepTimedOut, is_declared
 
 Answer: TypeAlias = Outcome[Any, Any]  # the leaf knows the types; a table of handlers cannot
 
@@ -38,15 +40,82 @@ class Attempt:
     idempotency_key: str
 
 
+_current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("perdure.attempt")
+
+
+def attempt() -> Attempt:
+    """Which attempt of which step, or which call of a tool, is running here, with its idempotency key.
+
+    Raises:
+        Defect: Called outside a step, a tool or an agent's reply.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise Defect("perdure.attempt() answers only inside a running step or agent") from None
+
+
+def making(current: Attempt) -> None:
+    """Let `attempt()` answer this, in the task or thread at hand."""
+    _current.set(current)
+
+
+@contextlib.contextmanager
+def within(current: Attempt) -> Generator[None]:
+    """Let `attempt()` answer this in a block, and afterwards what it answered before."""
+    token = _current.set(current)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+#: A JSON object, for people and for the next attempt.
+Said: TypeAlias = Mapping[str, Any]
+#: The first attempt is given nothing.
+NOTHING_KNOWN: Final[Said] = {}
+
+
+def _unheard(said: Said) -> None:
+    """Nothing is kept here."""
+
+
 @attrs.frozen
 class Asked:
-    """One request to the world: the leaf, and which attempt of it this is."""
+    """One request to the world: the leaf, and which attempt of it this is.
+
+    Attributes:
+        op: The leaf.
+        attempt: Which attempt this is.
+        known: What the attempts before it left for this one; see `Again` and `note`.
+        note: Call it to have something recorded while the attempt is made. What is said as `known` is what the next
+            attempt is given if this one is cut off.
+    """
 
     op: Op[Any, Any]
     attempt: Attempt
+    known: Said = NOTHING_KNOWN
+    note: Callable[[Said], None] = attrs.field(default=_unheard, eq=False, repr=False)
 
 
-Handler: TypeAlias = Callable[[Asked], Awaitable[Answer]]
+@attrs.frozen
+class Again:
+    """What a handler answers for an attempt that is not to be the last: it came to nothing, or only a part of the way.
+
+    Another attempt is made under the same key, in a process that may be another one. It counts for no `Retry`.
+
+    Attributes:
+        error: What this attempt failed with; None where it did not.
+        known: What the next one has to know, as a JSON object: it gets it as `Asked.known`.
+        after: The next one begins no earlier than this from now. The moment is recorded, so a restart keeps it.
+    """
+
+    error: object
+    known: Said
+    after: timedelta = timedelta(0)
+
+
+Handler: TypeAlias = Callable[[Asked], Awaitable[Answer | Again]]
 Handlers: TypeAlias = Mapping[type[Op[Any, Any]], Handler]
 #: Runs sync code where it cannot block a loop.
 Thread: TypeAlias = Callable[[Callable[[], object]], Awaitable[object]]

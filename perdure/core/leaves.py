@@ -268,6 +268,8 @@ class Ask(Op[A_co, StepFault]):
     retry: Retry | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
     timeout: timedelta | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
     estimate: Estimate | None = None  # pyright: ignore[reportIncompatibleMethodOverride]
+    budget: float | None = None
+    repair: int = 2
 
     def describe(self) -> Any:
         return self.prompt

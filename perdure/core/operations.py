@@ -186,6 +186,8 @@ def ask(
     *,
     retry: Retry | None = ...,
     timeout: timedelta | None = ...,
+    budget: float | None = ...,
+    repair: int = ...,
     estimate: Estimate | None = ...,
 ) -> Effect[str, StepFault]: ...
 @overload
@@ -197,6 +199,8 @@ def ask(
     *,
     retry: Retry | None = ...,
     timeout: timedelta | None = ...,
+    budget: float | None = ...,
+    repair: int = ...,
     estimate: Estimate | None = ...,
 ) -> Effect[A, StepFault]: ...
 def ask(
@@ -207,6 +211,8 @@ def ask(
     *,
     retry: Retry | None = None,
     timeout: timedelta | None = None,
+    budget: float | None = None,
+    repair: int = 2,
     estimate: Estimate | None = None,
 ) -> Effect[Any, StepFault]:
     """One question to an agent, answered by a value of type `output`.
@@ -216,15 +222,22 @@ def ask(
         agent: Whom to ask, or several in the order in which they are tried.
         prompt: What to ask.
         output: Any type expression: a class, `Plan | None`, `Literal["a", "b"]`.
-        retry: When to ask all of them again.
-        timeout: How long one attempt may take.
+        retry: When to ask all of them again, after the last has failed.
+        timeout: How long one attempt may take: one turn of one agent.
+        budget: US dollars. Once so much is spent, or nobody knows how much is, no further attempt is made. A `retry`
+            has the same budget again.
+        repair: How often an agent whose answer is not of that type is told so, and asked for its form once more.
         estimate: What one answer of any of them may cost, for plans; by default what the agents themselves say.
     """
     agents = (agent,) if isinstance(agent, Agent) else tuple(agent)
     if not agents or not all(isinstance(a, Agent) for a in agents):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller has a checker
         raise Defect(f"ask({name!r}) needs an agent or a list of agents, not {agent!r}")
     _duration(timeout, "timeout")
-    return Ask(checked_name(name, "ask"), agents, prompt, output, retry, timeout, estimate)
+    if (budget is not None and not budget > 0) or repair < 0:
+        raise Defect(
+            f"ask({name!r}, budget={budget!r}, repair={repair!r}): a budget is more than 0, a repair at least 0"
+        )
+    return Ask(checked_name(name, "ask"), agents, prompt, output, retry, timeout, estimate, budget, repair)
 
 
 @overload

@@ -5,37 +5,29 @@ A table from leaf class to handler is all that an interpreter needs to know of t
 
 from __future__ import annotations
 
-import contextvars
 import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from perdure.core.asked import Answer, Asked, Attempt, Handler, Handlers, Thread, blame, settle
+from perdure.core.asked import (
+    Again,
+    Answer,
+    Asked,
+    Attempt,
+    Handler,
+    Handlers,
+    Thread,
+    attempt,
+    blame,
+    making,
+    settle,
+)
 from perdure.core.effect import Op
 from perdure.core.faults import Defect
 from perdure.core.leaves import Step
 
-__all__ = ["Answer", "Asked", "Attempt", "Handler", "Handlers", "Thread", "attempt", "find", "making", "steps"]
-
-_current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("perdure.attempt")
-
-
-def attempt() -> Attempt:
-    """Which attempt of which step is running here, with its idempotency key.
-
-    Raises:
-        Defect: Called outside a step or an agent's reply.
-    """
-    try:
-        return _current.get()
-    except LookupError:
-        raise Defect("perdure.attempt() answers only inside a running step or agent") from None
-
-
-def making(current: Attempt) -> None:
-    """Let `attempt()` answer this, in the task or thread at hand."""
-    _current.set(current)
+__all__ = ["Again", "Answer", "Asked", "Attempt", "Handler", "Handlers", "Thread", "attempt", "find", "making", "steps"]
 
 
 def find(handlers: Handlers, op: Op[Any, Any]) -> Handler:

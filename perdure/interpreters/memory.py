@@ -6,7 +6,7 @@ On asyncio and on trio. What waits for a person must be answered beforehand, for
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,13 +16,13 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from returns.result import Failure, Success
 
-from perdure.core.asked import given_up, too_late
+from perdure.core.asked import NOTHING_KNOWN, given_up, too_late
 from perdure.core.effect import Effect, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired
 from perdure.core.identity import idempotency_key
 from perdure.core.leaves import Child, Now, Signal, Sleep, Step, Suspend
 from perdure.core.machine import Machine, Request
-from perdure.interpreters.handlers import Answer, Asked, Attempt, Handlers, find, making, steps
+from perdure.interpreters.handlers import Again, Answer, Asked, Attempt, Handlers, find, making, steps
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -98,15 +98,20 @@ async def _drive(
 async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
     """All attempts of one leaf."""
     handler, key = find(handlers, op), idempotency_key(_RUN_ID, _RUN_ID, path)
-    failed, began = 0, anyio.current_time()
+    number, failed, began, known = 0, 0, anyio.current_time(), NOTHING_KNOWN
     while True:
-        attempt = Attempt(_RUN_ID, path, failed + 1, key)
+        number += 1
+        attempt = Attempt(_RUN_ID, path, number, key)
         making(attempt)
-        asked = Asked(op, attempt)
+        asked = Asked(op, attempt, known)
         outcome = await handler(asked) if op.timeout is None else await _limited(handler(asked), op, op.timeout)
+        if isinstance(outcome, Again):
+            known = outcome.known
+            await anyio.sleep(outcome.after.total_seconds())
+            continue
         if isinstance(outcome, Success) or op.retry is None:
             return outcome
-        failed += 1
+        failed, known = failed + 1, NOTHING_KNOWN
         elapsed = timedelta(seconds=anyio.current_time() - began)
         wait = op.retry.again(failed, outcome.failure(), elapsed, key)
         if wait is None:
@@ -114,10 +119,9 @@ async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
         await anyio.sleep(wait.total_seconds())
 
 
-async def _limited(answering: Any, op: Op[Any, Any], limit: timedelta) -> Answer:  # Any: an Awaitable of the answer
+async def _limited(answering: Awaitable[Answer | Again], op: Op[Any, Any], limit: timedelta) -> Answer | Again:
     with anyio.move_on_after(limit.total_seconds()):
-        outcome: Answer = await answering
-        return outcome
+        return await answering
     return too_late(op, limit)
 
 

@@ -6,19 +6,20 @@ import contextlib
 import contextvars
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Literal
 
 import attrs
 
-from perdure.agents import scripted
-from perdure.core.asked import Answer, Asked, Handlers
+from perdure.agents.asking import asks
+from perdure.core.asked import Again, Answer, Asked, Handlers
 from perdure.core.effect import Call, Effect, Op
 from perdure.core.leaves import Ask, Step
 from perdure.interpreters.durable.errors import Unusable
 from perdure.interpreters.handlers import find, making
 from perdure.interpreters.handlers import steps as step_functions
 from perdure.interpreters.simulate.crash import CrashSafe, Matrix, in_memory
-from perdure.interpreters.simulate.replies import Replies
+from perdure.interpreters.simulate.replies import Replies, Reply
 from perdure.interpreters.simulate.run import raise_what_is_for_the_test
 from perdure.interpreters.simulate.script import NOTHING, Answers, Cast, Cue, ScriptError
 from perdure.testing.network import refused
@@ -84,7 +85,7 @@ def assert_crash_safe(
     if not isinstance(effect, Call):
         raise Unusable(f"{effect!r} cannot be stored as a run: wrap it in a @workflow and give the call of that")
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
-    replies = _replies(cast, {Step: step_functions(None), Ask: scripted.asks(None), **(handlers or {})})
+    replies = _replies(cast, {Step: step_functions(None), Ask: asks(None), **(handlers or {})})
     with contextlib.ExitStack() as held:
         if not network:
             held.enter_context(refused())
@@ -120,7 +121,7 @@ def strictly(*, network: bool) -> Callable[..., CrashSafe]:
 
 
 def _replies(cast: Cast, handlers: Handlers) -> Replies:
-    def perform(asked: Asked, failed: int) -> Cue:
+    def perform(asked: Asked, failed: int) -> Reply:
         return contextvars.copy_context().run(_made, cast, handlers, asked, failed)
 
     def answered(op: Op[Any, Any], path: str) -> Cue:
@@ -129,7 +130,15 @@ def _replies(cast: Cast, handlers: Handlers) -> Replies:
     return Replies(perform, answered)
 
 
-def _made(cast: Cast, handlers: Handlers, asked: Asked, failed: int) -> Cue:
+@attrs.frozen
+class _Made:
+    """What a leaf made of an attempt itself."""
+
+    answer: Answer | Again
+    delay: timedelta
+
+
+def _made(cast: Cast, handlers: Handlers, asked: Asked, failed: int) -> Reply:
     """What becomes of an attempt, by the script or by what its leaf means."""
     making(asked.attempt)
     cue = cast.find(asked.op, asked.attempt.path, failed)
@@ -137,8 +146,8 @@ def _made(cast: Cast, handlers: Handlers, asked: Asked, failed: int) -> Cue:
         return cue
     answer = finished(_by_itself(asked, handlers))
     raise_what_is_for_the_test(answer)
-    return Cue(answer, cast.lasts(asked.op, asked.attempt.path, failed))
+    return _Made(answer, cast.lasts(asked.op, asked.attempt.path, failed))
 
 
-async def _by_itself(asked: Asked, handlers: Handlers) -> Answer:
+async def _by_itself(asked: Asked, handlers: Handlers) -> Answer | Again:
     return await find(handlers, asked.op)(asked)

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
-from perdure.agents import scripted
+from perdure.agents.asking import asks
 from perdure.core.asked import Handlers
 from perdure.core.effect import Effect
 from perdure.core.leaves import Ask
@@ -68,7 +68,7 @@ def simulate(
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
-    work = run(effect, cast, {Ask: scripted.asks(None), **(handlers or {})}, start, cancel_after)
+    work = run(effect, cast, {Ask: asks(None), **(handlers or {})}, start, cancel_after)
     with contextlib.nullcontext() if network else refused():
         try:
             return finished(work)

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from perdure.cli.spending import Spent
 from perdure.cli.steps import Fold, checked, event, failure
 from perdure.core import codec
 from perdure.interpreters.durable.chain import chained, genesis
@@ -125,3 +126,56 @@ def test_a_row_that_was_changed_is_corrupt(run: Run) -> None:
 
     with pytest.raises(Corrupt):
         checked(run, journal(BEGUN, DONE))
+
+
+def test_the_hops_of_an_ask_are_told_with_what_each_attempt_took() -> None:
+    spent = {"input": 10, "output": 2, "usd": "0.25", "source": "priced"}
+    fold = Fold(
+        journal(
+            ("begin", "flow/a", 1, {"as": "ask -> str"}),
+            ("note", "flow/a", 1, {"said": {"agent": "fast", "spent": {**spent, "usd": None, "source": "unknown"}}}),
+            ("wait", "flow/a", 1, {"again": {"agent": "careful"}, "due": 5, "error": "rate: no", "as": "ask -> str"}),
+            ("begin", "flow/a", 2, {"as": "ask -> str"}),
+            ("note", "flow/a", 2, {"said": {"agent": "careful", "model": "m", "version": "v", "spent": spent}}),
+            ("end", "flow/a", 2, {"ok": "yes"}),
+        )
+    )
+    step = fold.steps["flow/a"]
+
+    assert step.hops == ["fast to careful: rate: no"]
+    assert [(each.agent, each.error) for each in step.tries] == [("fast", "rate: no"), ("careful", None)]
+    assert str(step.spent) == "tokens 20 in, 4 out; $0.25 priced, and 1 of unknown cost"
+    assert step.spent.tree() == {
+        "input": 20,
+        "output": 4,
+        "cache_read": None,
+        "cache_write": None,
+        "reasoning": None,
+        "usd": "0.25",
+        "sources": ["priced"],
+        "unpriced": 1,
+    }
+
+
+@pytest.mark.parametrize("said", [None, 3, {}, {"usd": "much"}, {"input": "many", "usd": None}])
+def test_a_note_that_nobody_foresaw_breaks_no_sum(said: Any) -> None:
+    assert Spent.of(said).usd is None
+
+
+def test_a_tool_that_a_model_uses_is_told() -> None:
+    begin, note = journal(BEGUN, ("note", "flow/a", 1, {"said": {"agent": "fast", "tool": "search"}}))
+
+    assert event(note) == ("told", "fast: uses search")
+    assert Fold([begin, note]).steps["flow/a"].tries[0].tool == "search"
+
+
+def test_what_a_handler_says_is_an_event() -> None:
+    note, wait = journal(
+        ("note", "flow/a", 1, {"said": {"agent": "fast", "spent": {"output": 2, "usd": None, "source": "unknown"}}}),
+        ("wait", "flow/a", 1, {"again": {"agent": "careful"}, "due": 5, "error": "rate: no"}),
+    )
+    later = wait._replace(payload='{"again": {}, "due": 9000, "error": "rate: no"}')
+
+    assert event(note) == ("told", "fast: tokens 2 out; cost unknown")
+    assert event(wait) == ("goes on", "with careful, after rate: no")
+    assert event(later) == ("goes on", "with another attempt at 1970-01-01T00:00:09Z, after rate: no")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_models import Heard, Provider, Said
 from returns.result import Failure, Success
 
 import perdure
-from perdure import Approved, Denied, Waiting, run_in_memory
+from perdure import Approved, Denied, Model, Waiting, run_in_memory
 from perdure.interpreters.durable.adapters import places
 from perdure.testing import assert_crash_safe
 
@@ -86,3 +87,34 @@ def test_no_crash_and_no_two_crashes_change_what_is_shipped(example: Any, decisi
 
 def test_what_the_wheel_brings_is_the_example() -> None:
     assert (ROOT / "perdure" / "cli" / "template" / "ship.py").read_text() == EXAMPLE.read_text()
+
+
+def test_models_of_three_providers_ship_and_the_workflow_is_the_same(
+    example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(name, "sk-test-0123456789")
+    answers = {
+        "chat": '{"topic": "bees", "findings": ["They dance."]}',
+        "anthropic": '{"text": "Write it down.", "risky": false}',
+        "gemini": '{"title": "Report", "lines": ["They dance."]}',
+    }
+
+    def script(heard: Heard) -> Said:
+        if heard.api == "chat" and heard.model == "gpt-4o":  # the first choice has no time today
+            return Said(status=429, error="slow down", headers={"retry-after": "3600"})
+        return Said(answers[heard.api])
+
+    with Provider(script) as at, perdure.open(tmp_path / "runs.db") as store:
+        busy, free = (Model(f"openai/{name}", base_url=f"{at.url}/v1") for name in ("gpt-4o", "gpt-4o-mini"))
+        monkeypatch.setattr(example, "researcher", [busy, free])
+        monkeypatch.setattr(example, "planner", Model("anthropic/claude-sonnet-4-5", base_url=at.url))
+        monkeypatch.setattr(example, "writer", Model("gemini/gemini-2.5-flash", base_url=f"{at.url}/v1beta"))
+        waiting = store.start(example.ship("bees"), id="r1").result()
+        store.approve("r1", by="ann")
+        outcome = store.resume("r1").result()
+
+    assert isinstance(waiting, Waiting)
+    assert outcome == Success("report://report/1")
+    assert [heard.api for heard in at.heard] == ["chat", "chat", "anthropic", "gemini"]
+    assert at.heard[2].prompt == "Plan from: They dance."

@@ -10,6 +10,7 @@ import pkgutil
 import pytest
 
 import perdure
+import perdure.agents
 import perdure.components
 import perdure.core
 import perdure.interpreters.plan
@@ -17,7 +18,7 @@ import perdure.interpreters.simulate
 import perdure.testing
 
 ROOMS = (
-    *(perdure.components, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate),
+    *(perdure.agents, perdure.components, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate),
     perdure.testing,
 )
 MODULES = [
@@ -32,6 +33,9 @@ PATTERNS = [
 ]
 #: The functions that must show how they are used.
 SHOWN = {
+    "perdure.agents.reply": 1,
+    "perdure.agents.secrets": 1,
+    "perdure.core.agents": 3,
     "perdure.core.operations": 4,
     "perdure.core.workflow": 1,
     "perdure.core.faults": 1,

@@ -190,8 +190,8 @@ MUTANTS = (
     Mutant(
         "a crash takes from the budget of retries",
         "drive",
-        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at)",
-        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at)",
+        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)",
+        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at, known.known)",
         1000,
     ),
     Mutant(

@@ -12,7 +12,22 @@ from given import Box, Broken, Draft, Plan, Refused, T, critic, fetch, writer
 from returns.future import FutureResult, future_safe
 from returns.result import Result, safe
 
-from perdure import Agent, Do, Effect, Estimate, Outcome, Retry, Scripted, Span, StepFault, ask, plan, step, workflow
+from perdure import (
+    Agent,
+    Do,
+    Effect,
+    Estimate,
+    Outcome,
+    Retry,
+    Scripted,
+    Span,
+    StepFault,
+    ask,
+    plan,
+    prompt,
+    step,
+    workflow,
+)
 from perdure import Plan as Planned
 
 
@@ -284,3 +299,14 @@ def planned(n: int) -> Do[str, StepFault]:
 assert_type(plan(planned(1), faults=True), Planned)
 assert_type(plan(planned), Planned)
 assert_type(plan(charged(1)).price, Estimate)
+
+
+# program: a prompt in a file has the parameters of its function and gives a text
+@prompt("research.md")
+def research(topic: str, sources: int = 3) -> None: ...
+
+
+assert_type(research("bees", sources=5), str)
+assert_type(
+    ask("plan", [Model("m"), Scripted("a", {})], research("bees"), Plan, budget=0.5, repair=1), Effect[Plan, StepFault]
+)

@@ -19,7 +19,7 @@ import attrs
 from returns.result import Failure, Success
 
 from perdure.core import codec, outcomes
-from perdure.core.asked import Answer, Asked, Attempt, given_up, too_late
+from perdure.core.asked import NOTHING_KNOWN, Again, Answer, Asked, Attempt, Said, given_up, too_late
 from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
@@ -38,6 +38,7 @@ from perdure.interpreters.durable.ports import (
     GateKind,
     Kind,
     Left,
+    Noted,
     Outside,
     SignalRow,
     Status,
@@ -92,7 +93,8 @@ class Running:
 class Waiting:
     """A request that waits: for an answer or a message (`gate`), for `due` (ms since 1970), or for both.
 
-    `failed` counts attempts if what is due is the next attempt; `began_at` is when the first began.
+    If what is due is the next attempt, `failed` counts those that failed, `began_at` is when the first began, and
+    `known` is what the next one is given.
     """
 
     op: Op[Any, Any]
@@ -101,6 +103,7 @@ class Waiting:
     due: int | None = None
     failed: int = 0
     began_at: int = 0
+    known: Said = NOTHING_KNOWN
 
 
 class Drive:
@@ -150,6 +153,7 @@ class Drive:
         Raises:
             Fenced: Another worker took the run over.
             Blocked: A defect, or a value that cannot be recorded; the row says so too.
+            ModuleNotFoundError: A handler needs what comes with an extra; the row says so too.
             Unavailable: The database cannot be used. What was recorded stays.
         """
         self._effects, self._record.tell = effects, tell
@@ -177,6 +181,9 @@ class Drive:
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             # What user code gave us (a default, a type, a reply) broke where nobody thought it could.
             await self._block("defect", f"{type(error).__name__}: {error}", "mend the workflow's code")
+        except ModuleNotFoundError as missing:
+            await self._give_up("blocked", {"kind": "extra", "message": str(missing)})
+            raise
         except DiskFull as full:
             self._record.reset()  # what did not fit is lost with it: those attempts are made again
             with contextlib.suppress(Unavailable):  # no room even for that: the run is then seen as stale
@@ -298,15 +305,18 @@ class Drive:
         if known is None:
             self._begin(op, path, voided + 1, 0, self._world.clock.now())
         elif wait is not None and "due" in wait:
-            self._await(path, Waiting(op, known.attempts, None, int(wait["due"]), known.failed, known.began_at))
+            due, count, since, said = int(wait["due"]), known.failed, known.began_at, known.known
+            self._await(path, Waiting(op, known.attempts, None, due, count, since, said))
         else:
-            self._begin(op, path, known.attempts + 1, known.failed, known.began_at)
+            self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)
 
-    def _begin(self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int) -> None:
+    def _begin(
+        self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int, known: Said = NOTHING_KNOWN
+    ) -> None:
         self._record.entry("begin", path, number, op, begun(op))
         attempt = Attempt(self.run_id, path, number, self._key(path))
         self._running[path] = Running(op, attempt, failed, began_at)
-        self._starting.append(Asked(op.given(), attempt))
+        self._starting.append(Asked(op.given(), attempt, known))
 
     def _wait(self, op: Op[Any, Any], path: str, number: int, what: dict[str, Any]) -> None:
         self._record.entry("wait", path, number, op, json.dumps({**what, "as": signature(op)}))
@@ -368,6 +378,8 @@ class Drive:
             match event:
                 case Stop():
                     self._stopping(event)
+                case Noted():
+                    self._noted(event)
                 case Left():
                     self._look_outside = True
                 case Ended():
@@ -452,7 +464,7 @@ class Drive:
             outcome = Success(None)
         else:
             del self._waiting[path]
-            self._begin(op, path, waiting.number + 1, waiting.failed, waiting.began_at)
+            self._begin(op, path, waiting.number + 1, waiting.failed, waiting.began_at, waiting.known)
             return True
         del self._waiting[path]
         self._reply(op, path, waiting.number, "wake", outcome)
@@ -468,23 +480,35 @@ class Drive:
             self._unstarted += 1  # cut off by our stopping: the next worker makes another attempt
             return
         op, outcome, number = running.op, event.outcome, running.attempt.number
+        if isinstance(outcome, Again):
+            self._once_more(running, outcome.error, outcome.after, running.failed, {"again": outcome.known})
+            return
         if not isinstance(outcome, Success):
             error, failed = outcome.failure(), running.failed + 1
-            now, key = self._world.clock.now(), running.attempt.idempotency_key
-            elapsed = timedelta(milliseconds=now - running.began_at)
+            elapsed = timedelta(milliseconds=self._world.clock.now() - running.began_at)
+            key = running.attempt.idempotency_key
             wait = op.retry.again(failed, error, elapsed, key) if op.retry is not None else None
             if wait is not None:
-                due = now + millis(wait)
-                self._wait(
-                    op, event.path, number, {"retry": failed, "due": due, "error": str(error), "trace": _trace(error)}
-                )
-                self._await(event.path, Waiting(op, number, None, due, failed, running.began_at))
+                self._once_more(running, error, wait, failed, {"retry": failed})
                 return
             trace = _trace(error)
             if trace:
                 self._record.note("note", event.path, number, trace=trace)
             outcome = Failure(given_up(error, failed))
         self._reply(op, event.path, number, "end", outcome)
+
+    def _once_more(self, running: Running, error: object, after: timedelta, failed: int, why: Said) -> None:
+        """Wait for the next attempt. When it is due is recorded, and so is what it is given."""
+        path, number, due = running.attempt.path, running.attempt.number, self._world.clock.now() + millis(after)
+        failed_with = {} if error is None else {"error": str(error), "trace": _trace(error)}
+        self._wait(running.op, path, number, {**why, "due": due, **failed_with})
+        known: Said = why.get("again", NOTHING_KNOWN)
+        self._await(path, Waiting(running.op, number, None, due, failed, running.began_at, known))
+
+    def _noted(self, event: Noted) -> None:
+        running = self._running.get(event.path)
+        if running is not None and running.attempt.number == event.attempt:
+            self._record.note("note", event.path, event.attempt, said=event.said)
 
     def _answered(self, gate: Gate) -> bool:
         """Take an answer, if somebody waits for it."""
@@ -558,7 +582,7 @@ class Drive:
             {
                 "path": path,
                 "name": w.op.name,
-                "kind": w.gate or ("retry" if w.failed else "timer"),
+                "kind": w.gate or ("timer" if isinstance(w.op, Sleep) else "retry"),
                 "due": w.due,
             }
             for path, w in list(self._waiting.items())[:_LISTED]

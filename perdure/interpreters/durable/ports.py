@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
-from perdure.interpreters.handlers import Answer, Asked
+from perdure.core.asked import Said
+from perdure.interpreters.handlers import Again, Answer, Asked
 
 #: begin: an attempt starts. end: a step's outcome. wait: something is waited for (a gate, a signal, a due time, the
 #: next attempt). wake: what was waited for came. void: outcomes from a number on no longer count. note: for people.
@@ -278,7 +279,16 @@ class Ended:
 
     path: str
     attempt: int
-    outcome: Answer | None
+    outcome: Answer | Again | None
+
+
+@attrs.frozen
+class Noted:
+    """An attempt in progress has something to record."""
+
+    path: str
+    attempt: int
+    said: Said
 
 
 @attrs.frozen
@@ -293,7 +303,7 @@ class Left:
     """Somebody left something for the run: a hint to look outside now, in worlds that can tell."""
 
 
-Event: TypeAlias = Ended | Stop | Left
+Event: TypeAlias = Ended | Noted | Stop | Left
 
 
 class Effects(Protocol):

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from perdure.core import codec, outcomes
+from perdure.core.asked import NOTHING_KNOWN, Said
 from perdure.core.effect import Op
 from perdure.core.faults import Defect
 from perdure.core.identity import input_of, shape_of
@@ -35,6 +36,7 @@ class Unfinished:
         failed: How many attempts failed by their own doing.
         began_at: When the first attempt began.
         since: The number of its first entry.
+        known: What the next attempt is given.
     """
 
     last: Entry
@@ -42,6 +44,7 @@ class Unfinished:
     failed: int
     began_at: int
     since: int
+    known: Said = NOTHING_KNOWN
 
     @property
     def waits_since(self) -> dict[str, Any] | None:
@@ -96,12 +99,14 @@ class History:
         return history
 
     def _open(self, entry: Entry) -> None:
-        known = self.unfinished.get(entry.path)
-        failed = int(entry.kind == "wait" and '"retry"' in entry.payload)
-        if known is None:
-            self.unfinished[entry.path] = Unfinished(entry, entry.attempt, failed, entry.at, entry.seq)
-        else:
-            known.last, known.attempts, known.failed = entry, entry.attempt, known.failed + failed
+        open_ = self.unfinished.get(entry.path)
+        if open_ is None:
+            open_ = self.unfinished[entry.path] = Unfinished(entry, entry.attempt, 0, entry.at, entry.seq)
+        open_.last, open_.attempts = entry, entry.attempt
+        if entry.kind == "wait" and ('"retry"' in entry.payload or '"again"' in entry.payload):
+            wait = _read(entry)
+            open_.failed += "retry" in wait
+            open_.known = wait.get("again", NOTHING_KNOWN)
 
     def void(self, first: int) -> None:
         """Let no outcome from this number on count, nor what was begun since; counts of attempts go on."""
@@ -123,6 +128,8 @@ class History:
         return f"{path}~" if path in self.origin.values() else path  # a new step under a name that was given up
 
     def _note(self, entry: Entry, note: Mapping[str, Any]) -> None:
+        if "known" in note.get("said", ()) and entry.path in self.unfinished:
+            self.unfinished[entry.path].known = note["said"]["known"]
         if "changed" in note:
             self.changed[note["changed"]] = note["input"]
         if "cancel" in note and self.cancelled_at is None:

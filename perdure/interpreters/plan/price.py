@@ -12,11 +12,12 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from perdure.core.agents import priced
+from perdure.core.agents import Agent, Model, priced
 from perdure.core.diagram import Answer, Asks, Ends, Looks, Node, following, nodes
 from perdure.core.effect import Op
 from perdure.core.estimate import FREE, NOTHING, UNKNOWN, UNPRICED, Estimate, Span
 from perdure.core.leaves import Ask, Child, Now, Signal, Sleep, Suspend
+from perdure.interpreters.plan.models import price_of
 
 #: Leaves that only wait cost nothing.
 _WAITING: Final = (Suspend, Signal, Sleep, Now)
@@ -32,10 +33,14 @@ def estimate_of(op: Op[Any, Any], chars: int | None) -> Estimate | None:
     if isinstance(op, _WAITING):
         return FREE
     if isinstance(op, Ask):
-        return _tried(op, [op.estimate or priced(agent, chars, op.output) for agent in op.agents])
+        return _tried(op, [op.estimate or _said(agent, op, chars) for agent in op.agents])
     if isinstance(op, Child):
         return UNPRICED
     return None if op.estimate is None else _tried(op, [op.estimate])
+
+
+def _said(agent: Agent, op: Ask[Any], chars: int | None) -> Estimate:
+    return price_of(agent, op, chars) if isinstance(agent, Model) else priced(agent, chars, op.output)
 
 
 def _tried(op: Op[Any, Any], each: list[Estimate]) -> Estimate:

@@ -260,6 +260,8 @@ def _traits(op: Op[Any, Any]) -> dict[str, str]:
         "structure": _structure(op.output),
         "errors": " | ".join(map(label, op.errors)),
         "agents": " | ".join(map(_agent, op.agents)) if isinstance(op, Ask) else "",
+        "budget": f"{op.budget} USD" if isinstance(op, Ask) and op.budget is not None else "",
+        "repair": str(op.repair) if isinstance(op, Ask) and op.repair != attrs.fields(Ask).repair.default else "",
         "repeat": op.repeat,
         "retry": "" if op.retry is None else _retry(op.retry),
         "timeout": _span(op.timeout),

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import attrs
 from returns.result import Success
 
-from perdure.core.asked import Answer, Asked, too_late
+from perdure.core import codec
+from perdure.core.asked import Again, Answer, Asked, too_late
 from perdure.core.effect import Op
 from perdure.interpreters.durable.ports import Gate
 from perdure.interpreters.durable.times import millis
@@ -23,7 +24,7 @@ class Reply(Protocol):
     """What becomes of one request, such as a `Cue` of a script."""
 
     @property
-    def answer(self) -> Answer | None: ...
+    def answer(self) -> Answer | Again | None: ...
     @property
     def delay(self) -> timedelta: ...
 
@@ -39,12 +40,12 @@ class Replies:
 
     perform: Callable[[Asked, int], Reply]
     answers: Callable[[Op[Any, Any], str], Reply]
-    _attempts: dict[tuple[str, int, str], tuple[Answer, float]] = attrs.field(factory=dict)
+    _attempts: dict[tuple[str, int, str, str], tuple[Answer | Again, float]] = attrs.field(factory=dict)
     _given: dict[tuple[str, str], Reply] = attrs.field(factory=dict)
 
-    def attempt(self, asked: Asked, failed: int, input: str, now: int) -> tuple[Answer, float]:
+    def attempt(self, asked: Asked, failed: int, input: str, now: int) -> tuple[Answer | Again, float]:
         """The answer to an attempt, and when it comes (milliseconds since boot; infinity: never)."""
-        key = (asked.attempt.path, failed, input)
+        key = (asked.attempt.path, failed, input, codec.canonical(asked.known))
         if key not in self._attempts:
             reply, limit = self.perform(asked, failed), asked.op.timeout
             if limit is not None and (reply.answer is None or reply.delay > limit):

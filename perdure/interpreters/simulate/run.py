@@ -17,7 +17,7 @@ from returns.result import Failure, Success
 from typing_extensions import TypeVar
 
 from perdure.core import outcomes
-from perdure.core.asked import Answer, Asked, Attempt, given_up, too_late
+from perdure.core.asked import NOTHING_KNOWN, Again, Answer, Asked, Attempt, Said, given_up, too_late
 from perdure.core.codec import CodecError
 from perdure.core.effect import Effect, Op
 from perdure.core.faults import Defect, Expired, Fault
@@ -105,7 +105,10 @@ class _Draft:
 
 @attrs.define(eq=False)
 class _Open:
-    """One open request. `draft` is the attempt that is being made, `child` the run that answers it."""
+    """One open request. `draft` is the attempt that is being made, `child` the run that answers it.
+
+    `again` counts attempts that asked for another, and `known` is what the next one is given.
+    """
 
     run: _Run
     op: Op[Any, Any]
@@ -113,8 +116,15 @@ class _Open:
     key: str
     began: datetime
     failed: int = 0
+    again: int = 0
+    known: Said = NOTHING_KNOWN
     draft: _Draft | None = None
     child: _Run | None = None
+
+    @property
+    def number(self) -> int:
+        """Of the attempt that is being made."""
+        return 1 + self.failed + self.again
 
 
 @attrs.define(eq=False)
@@ -153,7 +163,7 @@ class _World:
         self.drafts: list[_Draft] = []
         self._cast, self._handlers = cast, handlers
         self._dice = random.Random(cast.seed)
-        self._due: list[tuple[datetime, float, int, _Open, Answer | None]] = []
+        self._due: list[tuple[datetime, float, int, _Open, Answer | Again | None]] = []
         self._planned = 0
 
     def anything_by(self, moment: datetime) -> bool:
@@ -207,7 +217,7 @@ class _World:
             )
         op = one.op
         given = _recordable(f"what is asked under {one.path}", op.encode)
-        one.draft = _Draft(op, one.path, one.failed + 1, given, one.run.where, self.now, self.now)
+        one.draft = _Draft(op, one.path, one.number, given, one.run.where, self.now, self.now)
         self.drafts.append(one.draft)
         answer, delay = await self._answer(one)
         limit = op.expires if isinstance(op, Suspend) else op.timeout
@@ -217,10 +227,10 @@ class _World:
         if answer is not None:
             self._plan(one, delay, answer)
 
-    async def _answer(self, one: _Open) -> tuple[Answer | None, timedelta]:
+    async def _answer(self, one: _Open) -> tuple[Answer | Again | None, timedelta]:
         """What an attempt is answered, and after how long; None for an answer that is not known or never comes."""
         op = one.op
-        attempt = Attempt(one.run.where or _RUN_ID, one.path, one.failed + 1, one.key)
+        attempt = Attempt(one.run.where or _RUN_ID, one.path, one.number, one.key)
         making(attempt)
         cue = self._cast.find(op, one.path, one.failed, one.run.where)
         if cue is not None:
@@ -236,20 +246,26 @@ class _World:
                 await self.go_on(one.child)
                 return None, _AT_ONCE
             case _:
-                answer = await find(self._handlers, op)(Asked(op.given(), attempt))
+                answer = await find(self._handlers, op)(Asked(op.given(), attempt, one.known))
                 raise_what_is_for_the_test(answer)
                 return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
 
-    def _ended(self, one: _Open, answer: Answer) -> None:
+    def _ended(self, one: _Open, answer: Answer | Again) -> None:
         """An attempt has ended: another one follows, or the machine goes on."""
         op, draft = one.op, one.draft
         assert draft is not None
-        draft.ended, draft.outcome = self.now, answer
+        draft.ended = self.now
+        if isinstance(answer, Again):
+            draft.outcome = Failure(answer.error)
+            one.again, one.known, one.draft = one.again + 1, answer.known, None
+            self._plan(one, answer.after, None)
+            return
+        draft.outcome = answer
         if isinstance(answer, Failure) and op.retry is not None:
             one.failed += 1
             wait = op.retry.again(one.failed, answer.failure(), self.now - one.began, one.key)
             if wait is not None:
-                one.draft = None
+                one.draft, one.known = None, NOTHING_KNOWN
                 self._plan(one, wait, None)
                 return
             answer = Failure(given_up(answer.failure(), one.failed))
@@ -257,7 +273,7 @@ class _World:
         del one.run.open[one.path]
         one.run.machine.reply(one.path, seen)
 
-    def _plan(self, one: _Open, delay: timedelta, answer: Answer | None) -> None:
+    def _plan(self, one: _Open, delay: timedelta, answer: Answer | Again | None) -> None:
         """Let an answer arrive later, or without one the next attempt begin."""
         self._planned += 1
         try:
@@ -267,9 +283,10 @@ class _World:
         heapq.heappush(self._due, (due, self._dice.random(), self._planned, one, answer))
 
 
-def raise_what_is_for_the_test(answer: Answer) -> None:
+def raise_what_is_for_the_test(answer: Answer | Again) -> None:
     """What the simulation refuses inside of real code is no failure of that code."""
     error: object = answer.failure() if isinstance(answer, Failure) else None
+    error = answer.error if isinstance(answer, Again) else error
     if isinstance(error, BaseException) and isinstance(error.__cause__, ScriptError):
         raise error.__cause__
 

@@ -17,7 +17,7 @@ import attrs
 from returns.result import Success
 
 from perdure.core import codec
-from perdure.core.asked import Answer, Asked
+from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.leaves import parameters_of
 from perdure.interpreters.durable.drive import Drive, Options
@@ -196,7 +196,7 @@ class Trial:
 
     # -- the world ---------------------------------------------------------------------------------------------------
 
-    def _perform(self, asked: Asked) -> tuple[Answer, float]:
+    def _perform(self, asked: Asked) -> tuple[Answer | Again, float]:
         attempt, op, now = asked.attempt, asked.op, self._clock.boot()
         self._points.before_effect(attempt)
         input = codec.canonical(op.encode())
@@ -213,7 +213,8 @@ class Trial:
         if op.retry is None:
             return 0
         entries = at_once(self._store.entries(self._run_id))
-        return sum(entry.kind == "wait" and entry.path == path for entry in entries)
+        waits = (entry for entry in entries if entry.kind == "wait" and entry.path == path)
+        return sum("retry" in json.loads(wait.payload) for wait in waits)
 
     def _opened(self, gate: Gate) -> None:
         """Somebody sees a gate, and will answer it; or will send what the run waits for."""

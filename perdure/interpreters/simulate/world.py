@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from perdure.core.asked import Answer, Asked
+from perdure.core.asked import Again, Answer, Asked
 from perdure.interpreters.durable.ports import Ended, Event, Left
 
 T = TypeVar("T")
@@ -113,9 +113,9 @@ class VirtualEffects:
     """
 
     clock: VirtualClock
-    perform: Callable[[Asked], tuple[Answer, float]]
+    perform: Callable[[Asked], tuple[Answer | Again, float]]
     agenda: Agenda
-    _due: list[tuple[float, int, str, int, Answer]] = attrs.field(factory=list)
+    _due: list[tuple[float, int, str, int, Answer | Again]] = attrs.field(factory=list)
     _running: dict[str, int] = attrs.field(factory=dict)
     started: int = 0
     _idle: int = 0

@@ -17,6 +17,7 @@ from perdure import (
     Effect,
     Expired,
     Fault,
+    Model,
     Retry,
     Scripted,
     StepFault,
@@ -537,6 +538,21 @@ def a_step_gets_another_version() -> Pair:
 @change(Changed)
 def another_agent_is_asked() -> Pair:
     return lambda: ask("plan", fast, "Plan"), lambda: ask("plan", [fast, careful], "Plan")
+
+
+@change(Changed)
+def a_model_gets_another_temperature() -> Pair:
+    return lambda: ask("plan", Model("acme/m"), "Plan"), lambda: ask("plan", Model("acme/m", temperature=0), "Plan")
+
+
+@change(Changed)
+def a_budget_is_set() -> Pair:
+    return lambda: ask("plan", fast, "Plan"), lambda: ask("plan", fast, "Plan", budget=0.5)
+
+
+@change(Changed)
+def an_answer_is_repaired_less_often() -> Pair:
+    return lambda: ask("plan", fast, "Plan", bool), lambda: ask("plan", fast, "Plan", bool, repair=0)
 
 
 @change(Changed)

@@ -10,7 +10,7 @@ from typing import Literal, Never
 from given import Draft, Plan, Refused, fetch, parse, writer
 from returns.result import safe
 
-from perdure import Do, Effect, Estimate, Retry, Span, StepFault, ask, for_each, plan, step, workflow
+from perdure import Do, Effect, Estimate, Retry, Span, StepFault, ask, for_each, plan, prompt, step, workflow
 
 # program: a step called with another type
 # mypy [arg-type]: Argument 1 to "fetch" has incompatible type "int"; expected "str"
@@ -390,3 +390,19 @@ cheap = Estimate(usd="0.02")
 #   "Effect[Any, Any] | Callable[..., Effect[Any, Any]]"
 # pyright [reportArgumentType]: Argument of type "Literal['ship']" cannot be assigned to parameter "effect" of type
 named_plan = plan("ship")
+
+
+@prompt("research.md")
+def research(topic: str) -> None: ...
+
+
+# program: a prompt called without a variable
+# mypy [call-arg]: Missing positional argument "topic" in call to "research"
+# pyright [reportCallIssue]: Argument missing for parameter "topic"
+asked_without = research()
+
+
+# program: a prompt's variable of another type
+# mypy [arg-type]: Argument 1 to "research" has incompatible type "int"; expected "str"
+# pyright [reportArgumentType]: Argument of type "Literal[3]" cannot be assigned to parameter "topic" of type "str"
+asked_number = research(3)

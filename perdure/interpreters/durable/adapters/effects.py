@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import attrs
 from returns.result import Failure, Success
 
-from perdure.core.asked import Answer, Asked, Handlers
+from perdure.core.asked import Again, Answer, Asked, Handlers, Said
 from perdure.core.faults import Defect, StepFault
 from perdure.interpreters.durable.adapters.clock import SystemClock
-from perdure.interpreters.durable.ports import Ended, Event, Stop
+from perdure.interpreters.durable.ports import Ended, Event, Noted, Stop
 from perdure.interpreters.handlers import find, making
 
 
@@ -105,7 +105,7 @@ def _settle(future: asyncio.Future[object], result: object, error: BaseException
 class LoopEffects:
     """Performs leaves on the running asyncio loop, by a table of handlers.
 
-    What a handler raises beyond its outcome (a Defect, a cancelled error of its own) ends the drive by `next`.
+    What a handler raises beyond its outcome (a Defect, a missing extra) ends the drive by `next`.
     """
 
     def __init__(self, handlers: Handlers) -> None:
@@ -158,23 +158,31 @@ class LoopEffects:
             self.cancel(path)
 
     async def _perform(self, asked: Asked) -> None:
-        attempt = asked.attempt
+        attempt, task = asked.attempt, asyncio.current_task()
         making(attempt)
+
+        def note(said: Said) -> None:
+            if self._tasks.get(attempt.path) is task:  # else it was given up, and another attempt may be under way
+                self._tell(Noted(attempt.path, attempt.number, said))
+
         try:
-            outcome = await find(self._handlers, asked.op)(asked)
+            outcome = await find(self._handlers, asked.op)(attrs.evolve(asked, note=note))
         except asyncio.CancelledError as error:
-            if self._tasks.get(attempt.path) is not asyncio.current_task():
+            if self._tasks.get(attempt.path) is not task:
                 raise  # we cancelled it
             outcome = _escaped(asked, error)
+        except (Defect, ModuleNotFoundError) as error:
+            self._tell(error)
+            return
         except Exception as error:
-            self._tell(error if isinstance(error, Defect) else _broken(asked, f"raised {error!r}", error))
+            self._tell(_broken(asked, f"raised {error!r}", error))
             return
         except BaseException as error:  # sys.exit() in a step ends the step, not the worker
             outcome = _escaped(asked, error)
-        if not isinstance(outcome, (Success, Failure)):
+        if not isinstance(outcome, (Success, Failure, Again)):
             self._tell(_broken(asked, f"returned {outcome!r}"))
             return
-        if self._tasks.get(attempt.path) is asyncio.current_task():
+        if self._tasks.get(attempt.path) is task:
             del self._tasks[attempt.path]
             self._tell(Ended(attempt.path, attempt.number, outcome))
 

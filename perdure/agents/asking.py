@@ -1,0 +1,275 @@
+"""One path for every agent: an attempt is one turn of one agent, whose answer is judged and whose cost is recorded."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from returns.result import Success
+
+from perdure.agents import scripted
+from perdure.agents.reply import (
+    COURSES,
+    AgentError,
+    Answering,
+    Call,
+    Cost,
+    Course,
+    Event,
+    Reply,
+    Started,
+    ToolEnded,
+    ToolStarted,
+    Usage,
+    Used,
+    Watch,
+)
+from perdure.agents.secrets import Secrets
+from perdure.agents.standing import Standing, following
+from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
+from perdure.agents.tools import CUT_OFF, task_of, used
+from perdure.core.agents import Agent, Harness, Model, Scripted
+from perdure.core.asked import Again, Answer, Asked, Handler, Said, Thread
+from perdure.core.faults import Defect, StepFault
+from perdure.core.leaves import Ask
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def asks(thread: Thread | None, now: Callable[[], datetime] = _now, watch: Watch | None = None) -> Handler:
+    """The handler of asks.
+
+    Args:
+        thread: Where a scripted agent's sync function runs; None runs it on the loop.
+        now: The clock by which an agent can be asked again.
+        watch: Who is told what agents do, as they do it.
+    """
+    # What does not know us is not asked again in this run. A new process asks once more: somebody may have logged in.
+    off: set[tuple[str, str]] = set()
+
+    async def handle(asked: Asked) -> Answer | Again:
+        if not isinstance(asked.op, Ask):
+            raise Defect(f"{asked.op!r} is not an ask")
+        return await _Turn(asked, asked.op, off, thread, now, watch).taken()
+
+    return handle
+
+
+class _Turn:
+    """One attempt: one turn of one agent, and what follows from it."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        op: Ask[Any],
+        off: set[tuple[str, str]],
+        thread: Thread | None,
+        now: Callable[[], datetime],
+        watch: Watch | None,
+    ) -> None:
+        self._asked, self._op, self._off, self._thread, self._now = asked, op, off, thread, now
+        self._watch = watch
+        found = Standing.of(asked.known, op.agents)
+        self._cut_off = asked.attempt.number > found.attempt + 1
+        self._standing = attrs.evolve(found, attempt=asked.attempt.number)
+        self._agent = op.agents[self._standing.at]
+
+    @functools.cached_property
+    def _schema(self) -> dict[str, Any] | None:
+        return schema_of(self._op.output)
+
+    @functools.cached_property
+    def _secrets(self) -> Secrets:
+        return Secrets(os.environ, _declared(self._op.agents))
+
+    async def taken(self) -> Answer | Again:
+        reason = self._reason_not_to()
+        if reason is not None:
+            return self._failed(reason, COURSES[reason.kind])
+        if self._standing.uses and isinstance(self._agent, Model):
+            return await self._tool_used(self._agent)
+        try:
+            if isinstance(self._agent, Scripted):
+                message = self._standing.message or self._op.prompt
+                reply = await scripted.reply(self._op, self._agent, message, self._thread)
+                if not isinstance(reply, Reply):
+                    return reply if isinstance(reply, Success) else self._failed(reply.failure(), Course())
+            else:
+                reply = await self._answered(await answering(self._agent, self._op))
+        except AgentError as error:
+            error = self._cleaned(error)
+            self._spent(error.usage, error.cost, {})
+            if error.kind == "auth":
+                self._off.add((self._asked.attempt.run_id, self._agent.name))
+            return self._failed(error, COURSES[error.kind])
+        self._spent(reply.usage, reply.cost, {"model": reply.model, "version": reply.version})
+        return self._wants(reply) if reply.uses else self._judged(reply)
+
+    def _reason_not_to(self) -> AgentError | None:
+        """Why this turn must not be taken at all."""
+        budget, usd = self._op.budget, self._standing.usd
+        if budget is not None and usd is None:
+            return AgentError("budget", f"nobody knows what it has cost so far, so {budget} USD cannot be kept to")
+        if budget is not None and usd is not None and usd >= Decimal(str(budget)):
+            return AgentError("budget", f"it has cost {usd} USD so far, of {budget} USD")
+        if (self._asked.attempt.run_id, self._agent.name) in self._off:
+            return AgentError("auth", "it did not know us before, and is not asked again in this run")
+        return None
+
+    async def _answered(self, agent: Answering) -> Reply:
+        call = Call(
+            ask=self._op,
+            attempt=self._asked.attempt,
+            message=self._message(agent.native),
+            results=self._standing.results,
+            schema=self._schema,
+            session=self._standing.session,
+            repair=self._standing.repairs > 0,
+        )
+        try:
+            reply = await agent.answer(call, self._told)
+        except (AgentError, Defect, ModuleNotFoundError):
+            raise
+        except Exception as error:
+            raise AgentError("crashed", f"{type(error).__name__}: {error}") from None
+        hide = self._secrets.hide
+        return attrs.evolve(
+            reply,
+            text=hide(reply.text),
+            value=self._secrets.hide_tree(reply.value),
+            uses=tuple(attrs.evolve(use, input=self._secrets.hide_tree(use.input)) for use in reply.uses),
+            session=self._secrets.hide_tree(reply.session),
+        )
+
+    def _told(self, event: Event) -> None:
+        hidden = {
+            field.name: self._secrets.hide_tree(getattr(event, field.name)) for field in attrs.fields(type(event))
+        }
+        event = attrs.evolve(event, **hidden)
+        if isinstance(event, Started):
+            self._standing = attrs.evolve(self._standing, session=event.session)
+            self._asked.note({"agent": self._agent.name, "known": self._standing.known()})
+        if self._watch is not None:
+            try:
+                self._watch(self._asked.attempt, event)
+            except Exception:  # what watches must not decide what happens
+                logging.getLogger("perdure").exception("watch= raised at %r", event)
+
+    def _message(self, native: bool) -> str:
+        standing, prompt = self._standing, self._op.prompt
+        if standing.message or standing.results:
+            return standing.message
+        task = instructed(prompt, self._schema, native)
+        if standing.session is not None:
+            return f"You were interrupted. Look at the state of the work, then carry on. The task:\n\n{task}"
+        before = any(isinstance(agent, Harness) for agent in self._op.agents[: standing.at])
+        if before and isinstance(self._agent, Harness):
+            return (
+                f"Another agent began this and did not come to the end. Look at the state of the work first.\n\n{task}"
+            )
+        return task
+
+    # -- tools -------------------------------------------------------------------------------------------------------
+
+    def _wants(self, reply: Reply) -> Again | Answer:
+        """Each tool that it wants used is an attempt of its own, so that what one did is recorded before the next."""
+        standing = self._standing
+        if isinstance(self._agent, Model) and standing.turns + 1 >= self._agent.turns:
+            error = AgentError("budget", f"it came to no answer in {self._agent.turns} turns")
+            return self._failed(error, COURSES[error.kind])
+        standing = attrs.evolve(standing, turns=standing.turns + 1, tries=0, message="")
+        return Again(None, attrs.evolve(standing, uses=reply.uses, results=(), session=reply.session).known())
+
+    async def _tool_used(self, agent: Model) -> Again:
+        standing = self._standing
+        use, *left = standing.uses
+        self._asked.note({"agent": agent.name, "tool": use.name})
+        tool = next((tool for tool in agent.tools if task_of(tool).name == use.name), None)
+        if tool is None:
+            text = f"There is no tool {use.name}"
+        elif self._cut_off and task_of(tool).repeat == "once":
+            text = CUT_OFF
+        else:
+            self._told(ToolStarted(use.id, use.name, use.input))
+            text = self._secrets.hide(await used(tool, use, self._asked.attempt, self._thread))
+            self._told(ToolEnded(use.id, True, text))
+        results = (*standing.results, Used(use.id, text))
+        return Again(None, attrs.evolve(standing, uses=tuple(left), results=results).known())
+
+    # -- what follows ------------------------------------------------------------------------------------------------
+
+    def _judged(self, reply: Reply) -> Answer | Again:
+        """The value of an answer; or the form is asked for once more, in the same conversation."""
+        if self._schema is None:
+            return Success(reply.text)
+        judgement = judged(reply.text, reply.value, self._op.output, self._schema)
+        if isinstance(judgement, Success):
+            return judgement
+        problems: Problems = judgement.failure()
+        error = AgentError("invalid_output", "; ".join(problems))
+        standing = self._standing
+        if standing.repairs >= self._op.repair:
+            return self._failed(error, COURSES["invalid_output"])
+        message, session = corrected(problems, self._schema), reply.session or standing.session
+        if session is None:  # nothing to go on with: all is said again
+            message = f"{self._op.prompt}\n\nYour answer to that was:\n{reply.text}\n\n{message}"
+        repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message, results=())
+        return Again(error, repaired.known())
+
+    def _failed(self, error: AgentError | StepFault, course: Course) -> Answer | Again:
+        return following(self._op, self._standing, error, course, self._now(), self._asked.attempt.idempotency_key)
+
+    # -- what is recorded --------------------------------------------------------------------------------------------
+
+    def _spent(self, usage: Usage, cost: Cost, more: Said) -> None:
+        """Record who was asked and what that took."""
+        standing, usd = self._standing, None
+        if standing.usd is not None and cost.usd is not None:
+            usd = standing.usd + cost.usd
+        self._standing = attrs.evolve(standing, usd=usd)
+        tokens = {kind: count for kind, count in attrs.asdict(usage).items() if count is not None}
+        spent = {**tokens, "usd": None if cost.usd is None else f"{cost.usd:f}", "source": cost.source}
+        self._asked.note({"agent": self._agent.name, **{k: v for k, v in more.items() if v}, "spent": spent})
+
+    def _cleaned(self, error: AgentError) -> AgentError:
+        return attrs.evolve(
+            error, message=self._secrets.hide_error(error.message), session=self._secrets.hide_tree(error.session)
+        )
+
+
+def _declared(agents: tuple[Agent, ...]) -> list[str]:
+    """The variables that the agents are given, by name."""
+    names: list[str] = []
+    for agent in agents:
+        if isinstance(agent, Model) and agent.key is not None:
+            names.append(agent.key)
+        if isinstance(agent, Harness):
+            names += [*agent.env, *(name for server in agent.mcp for name in server.env)]
+    return names
+
+
+async def answering(agent: Agent, op: Ask[Any]) -> Answering:
+    """Who speaks for an agent. What it needs is loaded here, on use.
+
+    Raises:
+        Defect: Nothing here can run it.
+        ModuleNotFoundError: What it needs comes with an extra that is not installed.
+    """
+    if isinstance(agent, Answering):
+        return agent
+    if isinstance(agent, Model):
+        from perdure.agents import model
+
+        return await model.speaker(agent)
+    raise Defect(
+        f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}. An agent of your own has a "
+        "method `answer`: see perdure.agents.reply.Answering"
+    )

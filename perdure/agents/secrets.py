@@ -1,0 +1,74 @@
+"""Nothing secret is recorded: what an agent says is cleaned before anybody else sees it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+#: What a secret is replaced by.
+HIDDEN: Final = "[hidden]"
+
+#: Shorter values are no secrets, and would be found in every other word.
+_SHORTEST: Final = 8
+#: Variables whose values are secret, whoever declared them or not.
+_NAMES: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
+#: What looks like a key in an error is one: a provider repeats the key that it refuses.
+_SHAPES: Final = re.compile(
+    r"\b(?:sk|pk|rk)-[A-Za-z0-9_*-]{8,}|\bAIza[A-Za-z0-9_*-]{16,}|\bgh[pousr]_[A-Za-z0-9*]{16,}|\bxox[a-z]-[A-Za-z0-9*-]{8,}"
+    r"|(?i:\bbearer\s+)[A-Za-z0-9._~+/*-]{8,}=*"
+)
+
+
+class Secrets:
+    """Values that must not be recorded, in any form in which they are commonly written.
+
+    Args:
+        environment: Where they are.
+        declared: The names of variables that are secret whatever they are called.
+
+    Example:
+        >>> Secrets({"OPENAI_API_KEY": "hunter2-hunter2"}, ()).hide("refused: hunter2-hunter2")
+        'refused: [hidden]'
+    """
+
+    def __init__(self, environment: Mapping[str, str], declared: Iterable[str]) -> None:
+        named = {*declared, *filter(_NAMES.search, environment)}
+        values = {environment[name] for name in named if len(environment.get(name, "")) >= _SHORTEST}
+        forms = {form for value in values for form in _forms(value)}
+        # The longest first: what is hidden of a shorter one would spoil the longer one that contains it.
+        self._forms = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+    def hide(self, text: str) -> str:
+        """A text without them."""
+        return text if self._forms is None else self._forms.sub(HIDDEN, text)
+
+    def hide_error(self, text: str) -> str:
+        """The text of an error without them, and without whatever looks like a key."""
+        return _SHAPES.sub(HIDDEN, self.hide(text))
+
+    def hide_tree(self, tree: Any) -> Any:
+        """A JSON tree without them."""
+        match tree:
+            case str():
+                return self.hide(tree)
+            case list():
+                return [self.hide_tree(item) for item in tree]
+            case dict():
+                return {self.hide(key): self.hide_tree(item) for key, item in tree.items()}
+            case _:
+                return tree
+
+
+def _forms(value: str) -> Iterable[str]:
+    """A value as it is, for URLs, and in base64 wherever it begins in what is encoded."""
+    yield value
+    yield quote(value, safe="")
+    yield quote_plus(value)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for before in (0, 1, 2):  # as the part of a longer text, such as `user:value`
+            inner = encode(b"\0" * before + value.encode(errors="surrogateescape")).decode().rstrip("=")
+            # The first characters hold bits of what comes before, the last one of what follows.
+            yield inner[before + 1 if before else 0 : -1 if len(inner) % 4 else None]

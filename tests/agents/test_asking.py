@@ -1,0 +1,482 @@
+"""The one path of an ask: what follows each kind of failure, and what a crash may not change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import attrs
+import pytest
+from returns.result import Failure, Success
+from worlds import Lab
+
+import perdure
+from perdure import Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
+from perdure.agents.asking import asks
+from perdure.agents.reply import COURSES, AgentError, Call, Cost, Event, Kind, Reply, Started, Tell, Usage
+from perdure.core.asked import Again, Answer, Asked, Attempt
+from perdure.core.effect import Call as WorkflowCall
+from perdure.interpreters.durable.ending import Finished, Parked
+from perdure.interpreters.simulate.points import Points
+from perdure.interpreters.simulate.world import at_once
+
+
+@attrs.frozen
+class Review:
+    """What a reviewer says."""
+
+    approved: bool
+    notes: list[str]
+    severity: Literal["low", "high"] = "low"
+
+
+@attrs.define
+class Speaker:
+    """An agent of one's own that says what it is told to, one thing a turn."""
+
+    name: str
+    says: Callable[[Call], Reply | AgentError | Exception]
+    native: bool = True
+    calls: list[Call] = attrs.field(factory=list)
+    starts: Any = None
+
+    async def answer(self, call: Call, tell: Tell) -> Reply:
+        self.calls.append(call)
+        if self.starts is not None:
+            tell(Started(self.starts))
+        said = self.says(call)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def speaker(name: str, *says: Reply | AgentError | Exception | str, **more: Any) -> Speaker:
+    """It says these one after the other, and the last one for ever."""
+    script = iter(says)
+    last: list[Any] = []
+
+    def next_one(call: Call) -> Any:
+        last[:] = [next(script, last[0] if last else None)]
+        return Reply(text=last[0], session=["so far"]) if isinstance(last[0], str) else last[0]
+
+    return Speaker(name, next_one, **more)
+
+
+@attrs.define
+class Asking(Lab):
+    """A lab that keeps what the handler noted."""
+
+    noted: list[Any] = attrs.field(factory=list)
+
+
+def lab(agents: Any, output: Any = str, *, crashes: Sequence[str] = (), **options: Any) -> Asking:
+    """One ask, in a world in memory."""
+
+    def body() -> Any:
+        return (yield from ask("q", agents, "why?", output, **options))
+
+    body.__annotations__["return"] = Do[output]
+    flow: Any = workflow(body)
+    made = flow()
+    assert isinstance(made, WorkflowCall)
+
+    def perform(asked: Asked) -> Answer | Again:
+        return at_once(handler(attrs.evolve(asked, note=world.noted.append)))  # type: ignore[arg-type]  # a coroutine
+
+    world = Asking(made, perform, points=Points(crashes))
+
+    def clock() -> datetime:
+        return datetime.fromtimestamp(world.clock.now() / 1000, UTC)
+
+    handler = asks(None, clock)
+    return world
+
+
+def ended(world: Lab) -> Any:
+    """Drive it to its end, however long it waits."""
+    finished = world.to_the_end({})
+    assert isinstance(finished, Finished)
+    return finished.outcome
+
+
+def waits(world: Lab) -> list[tuple[str, float]]:
+    """Why and how long, in seconds, it waited between its attempts."""
+    payloads = [(entry, json.loads(entry.payload)) for entry in world.entries if entry.kind == "wait"]
+    return [(tree["error"], (tree["due"] - entry.at) / 1000) for entry, tree in payloads]
+
+
+# -- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_a_course_for_every_kind() -> None:
+    assert set(COURSES) == set(get_args(Kind))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_each_kind_of_failure_takes_the_course_that_the_table_says(kind: Kind) -> None:
+    first, second = speaker("first", AgentError(kind, "no")), speaker("second", "yes")
+
+    outcome = ended(lab([first, second]))
+
+    course = COURSES[kind]
+    assert len(first.calls) == 1 + course.again
+    assert len(second.calls) == (1 if course.then == "next" else 0)
+    assert outcome == (Success("yes") if course.then == "next" else Failure(StepFault("q", kind, f"first: {kind}: no")))
+
+
+def test_a_person_who_says_no_is_never_overruled_by_another_agent() -> None:
+    other = speaker("other", "done it anyway")
+
+    outcome = ended(lab([speaker("first", AgentError("denied", "not this")), other]))
+
+    assert isinstance(outcome.failure(), StepFault)
+    assert other.calls == []
+
+
+def test_when_every_agent_has_failed_the_step_fails_with_all_reasons() -> None:
+    outcome = ended(
+        lab([speaker("a", AgentError("auth", "who?", status=401)), speaker("b", AgentError("config", "no"))])
+    )
+
+    assert outcome == Failure(StepFault("q", "config", "every agent failed: a: auth (401): who?; b: config: no"))
+
+
+def test_an_agent_that_does_not_know_us_is_not_asked_again_in_the_run() -> None:
+    stranger, friend = speaker("stranger", AgentError("auth", "who?")), speaker("friend", "yes")
+
+    @workflow
+    def flow() -> Do[str]:
+        yield from ask("one", [stranger, friend], "1")
+        return (yield from ask("two", [stranger, friend], "2"))
+
+    made = flow()
+    assert isinstance(made, WorkflowCall)
+    handler = asks(None)
+    world = Lab(made, lambda asked: at_once(handler(asked)))  # type: ignore[arg-type]  # a coroutine
+
+    assert ended(world) == Success("yes")
+    assert len(stranger.calls) == 1
+    assert len(friend.calls) == 2
+
+
+def test_whatever_else_an_agent_raises_counts_as_crashed() -> None:
+    broken = speaker("broken", ValueError("oops"))
+
+    assert ended(lab(broken)) == Failure(StepFault("q", "crashed", "broken: crashed: ValueError: oops"))
+    assert len(broken.calls) == 2
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_memory_and_the_database_agree_on_what_follows(kind: Kind) -> None:
+    def crew() -> list[Speaker]:
+        failing = AgentError(kind, "no", retry_after=timedelta(0))
+        return [speaker("first", failing), speaker("second", Reply(text="{}", session="s"), GOOD)]
+
+    durable, memory = crew(), crew()
+    on_disk = ended(lab(durable, Review))
+    in_memory = asyncio.run(run_in_memory(ask("q", memory, "why?", Review)))
+
+    assert in_memory == on_disk
+    for one, other in zip(durable, memory, strict=True):
+        assert [call.message for call in one.calls] == [call.message for call in other.calls]
+
+
+# -- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_that_says_how_long_to_wait_is_waited_for_so_long() -> None:
+    busy = speaker("busy", AgentError("rate", "slow down", retry_after=timedelta(seconds=20)), "yes")
+    world = lab(busy)
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 20)]
+
+
+def test_without_a_word_on_it_the_waits_grow() -> None:
+    world = lab(speaker("busy", AgentError("transient", "reset")))
+
+    assert isinstance(ended(world), Failure)
+    first, second = (seconds for _, seconds in waits(world))
+    assert 1.8 <= first <= 2
+    assert 7.2 <= second <= 8
+
+
+def test_a_wait_survives_the_process_and_an_early_resume_asks_nobody() -> None:
+    busy = speaker("busy", AgentError("rate", "slow down", retry_after=timedelta(seconds=20)), "yes")
+    world = lab(busy)
+
+    first = world.start()
+    assert isinstance(first, Parked)
+    assert world.resume() == first
+    assert len(busy.calls) == 1
+    world.clock.advance(20_000)
+    assert world.resume() == Finished(Success("yes"))
+
+
+def test_nobody_is_waited_for_long_while_there_is_another_agent() -> None:
+    limited = speaker("limited", AgentError("rate", "slow down", retry_after=timedelta(hours=1)))
+    world = lab([limited, speaker("other", "yes")])
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 0)]
+
+
+def test_a_quota_parks_the_run_until_its_reset_where_nobody_else_can_answer() -> None:
+    used_up = speaker("used-up", AgentError("quota", "come back", retry_after=timedelta(hours=5)), "yes")
+    world = lab([used_up, speaker("broken", AgentError("config", "no such model"))])
+    began = world.clock.now()
+
+    parked = world.start()
+
+    assert isinstance(parked, Parked)
+    assert parked.wake_at is not None
+    assert parked.wake_at - began >= 5 * 3_600_000
+    assert ended(world) == Success("yes")
+    assert [asked.attempt.number for asked in used_up.calls] == [1, 3]
+
+
+def test_a_long_wait_is_waited_for_where_there_is_nobody_else() -> None:
+    world = lab(speaker("limited", AgentError("rate", "slow down", retry_after=timedelta(hours=1)), "yes"))
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 3600)]
+
+
+def test_who_was_given_up_is_not_asked_again_after_the_wait_for_another() -> None:
+    quota = AgentError("quota", "come back", retry_after=timedelta(hours=5))
+    used_up, broken = speaker("a", quota, AgentError("config", "gone")), speaker("b", AgentError("config", "no"))
+
+    outcome = ended(lab([used_up, broken]))
+
+    reasons = "a: quota: come back; b: config: no; a: config: gone"
+    assert outcome == Failure(StepFault("q", "config", f"every agent failed: {reasons}"))
+    assert (len(used_up.calls), len(broken.calls)) == (2, 1)
+
+
+def test_a_wait_that_cannot_be_meant_is_a_month() -> None:
+    world = lab(speaker("limited", AgentError("rate", "slow down", retry_after=timedelta.max), "yes"))
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 31 * 24 * 3600)]
+
+
+def test_a_quota_that_never_ends_is_given_up_in_the_end() -> None:
+    used_up = speaker("used-up", AgentError("quota", "come back", retry_after=timedelta(hours=5)))
+
+    assert isinstance(ended(lab(used_up)), Failure)
+    assert len(used_up.calls) == 4
+
+
+def test_a_retry_asks_all_of_them_again() -> None:
+    first, second = speaker("first", AgentError("config", "no")), speaker("second", AgentError("config", "no"), "yes")
+
+    assert ended(lab([first, second], retry=Retry(attempts=2))) == Success("yes")
+    assert (len(first.calls), len(second.calls)) == (2, 2)
+
+
+# -- crashes ---------------------------------------------------------------------------------------------------------
+
+
+GOOD = '{"approved": true, "notes": [], "severity": "low"}'
+LIMITED = AgentError("rate", "slow down", retry_after=timedelta(seconds=5))
+
+#: Agents that answer by what they are asked and not by how often, so that a crash changes nothing of what they say.
+CREWS: dict[str, Callable[[], list[Speaker]]] = {
+    "hop": lambda: [speaker("a", AgentError("config", "no")), speaker("b", Reply(text=GOOD))],
+    "wait": lambda: [speaker("a", LIMITED), speaker("b", Reply(text=GOOD))],
+    "repair": lambda: [Speaker("a", lambda call: Reply(text=GOOD if call.repair else "{}", session="s"))],
+}
+
+
+@pytest.mark.parametrize("crew", CREWS)
+def test_a_crash_anywhere_changes_neither_the_agent_nor_the_bounds(crew: str) -> None:
+    calm = lab(CREWS[crew](), Review)
+    assert ended(calm) == Success(Review(True, []))
+
+    for point in calm.points.met:
+        agents = CREWS[crew]()
+        world = lab(agents, Review, crashes=[point.label])
+
+        assert ended(world) == Success(Review(True, [])), point
+        asked = [call.attempt.number for agent in agents for call in agent.calls]
+        assert asked == sorted(asked), "an agent that was given up was asked again"
+        assert len(asked) <= len(calm.executed) + 1, "only the attempt that was cut off is made again"
+
+
+def test_the_position_is_found_by_name_should_the_list_be_another_on_resume() -> None:
+    first = speaker("first", AgentError("config", "no"))
+    slow = speaker("second", AgentError("rate", "busy", retry_after=timedelta(seconds=30)), "yes")
+    world = lab([first, slow])
+    assert isinstance(world.start(), Parked)
+    again = lab([speaker("new", "never asked"), first, slow])
+    again.store, again.clock, again.worker = world.store, world.clock, world.worker
+    again.clock.advance(30_000)
+
+    assert again.resume() == Finished(Success("yes"))
+    assert len(first.calls) == 1
+
+
+def test_a_conversation_that_was_cut_off_is_gone_on_with() -> None:
+    coder = speaker("coder", AgentError("crashed", "killed"), "done", starts="session-1")
+    world = lab(coder)
+
+    assert ended(world) == Success("done")
+    assert [call.session for call in coder.calls] == [None, "session-1"]
+    assert coder.calls[0].message == "why?"
+    assert coder.calls[1].message.startswith("You were interrupted.")
+    assert {"agent": "coder"}.items() <= world.noted[0].items()
+    assert world.noted[0]["known"]["session"] == "session-1"
+
+
+# -- structured output -----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_of_another_form_is_asked_for_again_in_the_same_conversation() -> None:
+    coder = speaker("coder", '{"approved": "false", "notes": [1], "severity": "low"}', GOOD)
+
+    world = lab(coder, Review)
+
+    assert ended(world) == Success(Review(True, []))
+    first, second = coder.calls
+    assert (first.repair, first.session) == (False, None)
+    assert (second.repair, second.session) == (True, ["so far"])
+    assert "- $.approved: 'false' is not of type 'boolean'" in second.message
+    assert "- $.notes[0]: 1 is not of type 'string'" in second.message
+    assert waits(world)[0][0].startswith("invalid_output: $.approved: 'false' is not")
+
+
+def test_a_repair_is_bounded_and_then_the_next_agent_is_asked() -> None:
+    stubborn, other = speaker("stubborn", "no braces"), speaker("other", GOOD)
+
+    assert ended(lab([stubborn, other], Review, repair=2)) == Success(Review(True, []))
+    assert len(stubborn.calls) == 3
+    assert [call.repair for call in other.calls] == [False]
+
+
+def test_without_repair_the_first_answer_counts() -> None:
+    outcome = ended(lab(speaker("stubborn", "no braces"), Review, repair=0))
+
+    assert outcome == Failure(
+        StepFault("q", "invalid_output", "stubborn: invalid_output: $: there is no JSON value in the answer")
+    )
+
+
+def test_a_default_never_answers_in_the_place_of_the_agent() -> None:
+    assert isinstance(ended(lab(speaker("a", '{"approved": true, "notes": []}'), Review, repair=0)), Failure)
+
+
+def test_an_agent_without_schemas_is_told_the_form_at_the_end_of_the_prompt() -> None:
+    plain = speaker("plain", f"Here it is:\n```json\n{GOOD}\n```\n", native=False)
+
+    assert ended(lab(plain, Review)) == Success(Review(True, []))
+    assert plain.calls[0].message.startswith("why?\n\nEnd with one JSON value that fits this JSON Schema")
+
+
+def test_an_agent_without_a_conversation_is_told_everything_again() -> None:
+    script = iter(["{}", GOOD])
+    forgetful = Speaker("forgetful", lambda call: Reply(text=next(script)))
+
+    assert ended(lab(forgetful, Review)) == Success(Review(True, []))
+    assert forgetful.calls[1].message.startswith("why?\n\nYour answer to that was:\n{}\n\nThe form of your answer")
+
+
+def test_a_scripted_agent_may_speak_as_a_real_one() -> None:
+    said = iter([Reply(text="not yet"), Reply(text=GOOD)])
+    bot = Scripted("bot", lambda prompt: next(said))
+
+    assert ended(lab(bot, Review)) == Success(Review(True, []))
+
+
+# -- money -----------------------------------------------------------------------------------------------------------
+
+
+def costing(usd: str | None, text: str = "{}") -> Reply:
+    cost = Cost() if usd is None else Cost(Decimal(usd), "priced")
+    return Reply(text=text, session="s", usage=Usage(input=10, output=5), cost=cost)
+
+
+def test_what_each_turn_took_is_recorded_with_who_says_so() -> None:
+    world = lab(speaker("dear", costing("0.25"), costing(None, GOOD)), Review)
+
+    assert ended(world) == Success(Review(True, []))
+    first, second = world.noted
+    assert first == {"agent": "dear", "spent": {"input": 10, "output": 5, "usd": "0.25", "source": "priced"}}
+    assert second["spent"] == {"input": 10, "output": 5, "usd": None, "source": "unknown"}
+
+
+def test_once_the_budget_is_spent_no_further_turn_is_taken() -> None:
+    dear, other = speaker("dear", costing("0.30")), speaker("other", GOOD)
+
+    outcome = ended(lab([dear, other], Review, budget=0.5))
+
+    assert outcome == Failure(StepFault("q", "budget", "dear: budget: it has cost 0.60 USD so far, of 0.5 USD"))
+    assert len(dear.calls) == 2
+    assert other.calls == []
+
+
+def test_a_budget_cannot_be_kept_by_what_nobody_can_price() -> None:
+    outcome = ended(lab(speaker("dear", costing(None)), Review, budget=0.5))
+
+    assert "nobody knows what it has cost so far" in outcome.failure().reason
+
+
+# -- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_secret_is_hidden_in_answers_errors_and_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+    leaky = speaker(
+        "leaky",
+        AgentError("transient", "bad key hunter2-hunter2 or sk-abcdefghijkl"),
+        Reply(text='{"approved": "hunter2-hunter2"}', session=["hunter2-hunter2"]),
+        Reply(text='{"approved": true, "notes": ["aHVudGVyMi1odW50ZXIy"], "severity": "low"}'),
+    )
+    world = lab(leaky, Review)
+
+    assert ended(world) == Success(Review(True, ["[hidden]"]))
+    recorded = json.dumps([entry.payload for entry in world.entries])
+    assert "hunter2" not in recorded
+    assert "sk-abc" not in recorded
+
+
+# -- watching --------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_watches_sees_no_secret_and_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+    seen: list[Any] = []
+
+    def watch(attempt: Attempt, event: Event) -> None:
+        seen.append(event)
+        raise LookupError("a bug of who watches")
+
+    outcome = asyncio.run(
+        run_in_memory(ask("q", speaker("coder", "done", starts="hunter2-hunter2"), "why?"), watch=watch)
+    )
+
+    assert outcome == Success("done")
+    assert seen == [Started("[hidden]")]
+    assert "a bug of who watches" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    with perdure.open(tmp_path / "runs.db", watch=lambda attempt, event: seen.append((attempt.path, event))) as store:
+        outcome = store.start(watched(), id="r1").result()
+
+    assert outcome == Success("done")
+    assert seen == [("watched/q", Started("session"))]
+
+
+@workflow
+def watched() -> Do[str]:
+    return (yield from ask("q", speaker("coder", "done", starts="session"), "why?"))

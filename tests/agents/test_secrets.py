@@ -1,0 +1,56 @@
+"""No secret is left in what is recorded, in whatever form it was written."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure.agents.secrets import HIDDEN, Secrets
+
+VALUE = "hunter2+hunter/2 é"
+values = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=8, max_size=40)
+
+
+@given(value=values, before=st.binary(max_size=5), after=st.binary(max_size=5))
+def test_a_secret_is_found_in_base64_wherever_it_begins(value: str, before: bytes, after: bytes) -> None:
+    secrets = Secrets({"X": value}, ["X"])
+
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(before + value.encode() + after).decode()
+        hidden = secrets.hide(encoded)
+        # What may be left are the characters that bear bits of its neighbours too.
+        assert HIDDEN in hidden
+        assert len(hidden.replace(HIDDEN, "").rstrip("=")) <= 4 * ((len(before) + 2) // 3 + (len(after) + 2) // 3) + 2
+
+
+@pytest.mark.parametrize("form", [VALUE, quote(VALUE, safe=""), quote_plus(VALUE)])
+def test_a_secret_is_found_as_it_is_and_in_urls(form: str) -> None:
+    assert Secrets({"X_TOKEN": VALUE}, ()).hide(f"a{form}z") == f"a{HIDDEN}z"
+
+
+def test_a_tree_is_cleaned_in_its_keys_and_values() -> None:
+    secrets = Secrets({"X": VALUE}, ["X"])
+
+    assert secrets.hide_tree({VALUE: [VALUE, 1, None]}) == {HIDDEN: [HIDDEN, 1, None]}
+
+
+def test_what_looks_like_a_key_is_hidden_in_errors_only() -> None:
+    secrets = Secrets({}, ())
+
+    assert (
+        secrets.hide_error("Incorrect API key provided: sk-live-12345678.") == f"Incorrect API key provided: {HIDDEN}."
+    )
+    assert secrets.hide_error("Authorization: Bearer abcdefgh12345678") == f"Authorization: {HIDDEN}"
+    assert secrets.hide("the variable sk-live-12345678 is named so") == "the variable sk-live-12345678 is named so"
+
+
+def test_a_short_value_is_no_secret() -> None:
+    assert Secrets({"KEY": "on"}, ["KEY"]).hide("on and on") == "on and on"
+
+
+def test_a_longer_secret_that_contains_a_shorter_one_is_hidden_whole() -> None:
+    assert Secrets({"A_KEY": "12345678", "B_KEY": "12345678-and-more"}, ()).hide("12345678-and-more") == HIDDEN

@@ -1,0 +1,84 @@
+"""Agents are data: they compare, and say at once what can never be right."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from perdure.core.agents import (
+    Acp,
+    Agent,
+    Antigravity,
+    ClaudeCode,
+    Codex,
+    Command,
+    Gemini,
+    Limits,
+    McpServer,
+    Model,
+    OpenCode,
+    Pi,
+)
+from perdure.core.faults import Defect
+
+
+def test_an_agent_is_a_value_that_compares_by_what_it_says() -> None:
+    assert Model("openai/gpt-5", temperature=0) == Model("openai/gpt-5", temperature=0)
+    assert Model("openai/gpt-5") != Model("openai/gpt-5", temperature=0)
+    assert hash(ClaudeCode(mcp=[McpServer(name="runs", command=["perdure", "mcp"])])) == hash(
+        ClaudeCode(mcp=[McpServer(name="runs", command=["perdure", "mcp"])])
+    )
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        Acp(command=["agent", "--acp"]),
+        Antigravity(),
+        ClaudeCode(),
+        Codex(),
+        Command(["cat"]),
+        Gemini(),
+        Model("anthropic/claude-sonnet-4-5"),
+        OpenCode(),
+        Pi(),
+    ],
+    ids=lambda agent: agent.name,
+)
+def test_every_agent_has_a_name_and_can_be_asked(agent: Agent) -> None:
+    assert isinstance(agent, Agent)
+    assert agent.name
+
+
+def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
+    assert ClaudeCode().access == "edit"
+    assert ClaudeCode().env == ()
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: Model("gpt-5"), "say the provider too"),
+        (lambda: Model("openai/gpt-5", key="sk-live-1234567890"), "never a key itself"),
+        (lambda: Model("openai/gpt-5", max_tokens=0), "max_tokens=0: a limit is more than nothing"),
+        (lambda: Codex(env=["API-KEY"]), "never their values"),
+        (lambda: Codex(name="my codex"), "cannot name a"),
+        (lambda: Codex(env="API_KEY"), "write \\[…\\] around it"),
+        (lambda: Model("openai/gpt-5", tools=[print, print]), "two tools are called 'print'"),
+        (lambda: Command([]), "give the program and its arguments"),
+        (lambda: Limits(wall=timedelta(0)), "a limit is more than nothing"),
+        (lambda: McpServer(name="a b", command=["x"]), "cannot name a"),
+    ],
+)
+def test_what_can_never_be_right_is_said_when_it_is_written(made: Any, said: str) -> None:
+    with pytest.raises(Defect, match=said):
+        made()
+
+
+def test_a_refused_key_is_not_repeated() -> None:
+    with pytest.raises(Defect) as refused:
+        Model("openai/gpt-5", key="sk-live-1234567890")
+
+    assert "sk-live" not in str(refused.value)
