@@ -27,7 +27,6 @@ from perdure.agents import shim
 from perdure.agents.folder import held
 from perdure.agents.lines import Lines
 from perdure.agents.log import Log
-from perdure.agents.redact import Redactor
 
 _STDERR = 64 * 1024
 #: What is still in the pipes once every process is dead is read for so long. Nobody should hold them by then.
@@ -83,7 +82,7 @@ class Ended:
 
     Attributes:
         code: Its exit code; negative: the signal that ended it.
-        stderr: The last 64 KiB, redacted.
+        stderr: The last 64 KiB, without secrets.
         stopped: Why we ended it, if we did.
         dropped: How many lines were too long to read.
     """
@@ -105,7 +104,7 @@ async def run_process(
     mark: str,
     limits: Limits | None = None,
     alone: bool = True,
-    redactor: Redactor | None = None,
+    hide: Callable[[str], str] = str,
     log: Path | None = None,
     skip: tuple[bytes, ...] = (),
     longest: int = 10_000_000,
@@ -114,12 +113,12 @@ async def run_process(
 
     Args:
         launch: What to start.
-        on_line: Called with each line, redacted. True says that it was the last that matters.
+        on_line: Called with each line, without secrets. True says that it was the last that matters.
         mark: Names the work in the environment of every process of it. What an earlier attempt under the same mark
             left behind is killed first, so no two that may run at once share one.
         limits: How long it may take.
         alone: Whether it may write in its folder, which it then has for itself; else it shares it with readers.
-        redactor: Takes secrets out of lines, stderr and the log.
+        hide: Takes secrets out of a text: of lines, stderr and the log, before anything else sees them.
         log: A file for all that it prints on stdout, bounded.
         skip: Lines that begin so are not read and not logged; they count as signs of life.
         longest: In bytes; longer lines are dropped.
@@ -134,7 +133,7 @@ async def run_process(
     async with held(launch.cwd, alone=alone, mark=mark, patience=limits.grace + _SHIM) as lock:
         process, death = await _start(launch, mark, lock, limits.grace)
     # From here on the folder is held by the processes that work there, and not by us: a frozen worker would keep it.
-    run = _Run(process, death, limits, on_line, redactor or Redactor(), skip, Lines(longest))
+    run = _Run(process, death, limits, on_line, hide, skip, Lines(longest))
     try:
         with Log(log) if log else contextlib.nullcontext() as run.log:
             return await run.end(launch.stdin)
@@ -191,7 +190,7 @@ class _Run:
     death: int
     limits: Limits
     on_line: Callable[[str], bool]
-    redactor: Redactor
+    hide: Callable[[str], str]
     skip: tuple[bytes, ...]
     lines: Lines
     log: Log | None = None
@@ -215,7 +214,7 @@ class _Run:
         if self.error is not None:
             raise self.error
         code = self.process.returncode
-        stderr = self.redactor.text(self.stderr.decode(errors="replace"))[-_STDERR:]
+        stderr = self.hide(self.stderr.decode(errors="replace"))[-_STDERR:]
         return Ended(-signal.SIGKILL if code is None else code, stderr, stopped, self.lines.dropped)
 
     async def clear(self, mark: str) -> None:
@@ -281,7 +280,7 @@ class _Run:
         for raw in lines:
             if self.error is not None or raw.startswith(self.skip):
                 continue
-            line = self.redactor.text(raw.decode(errors="replace"))
+            line = self.hide(raw.decode(errors="replace"))
             if self.log is not None:
                 self.log.write(line)
             try:

@@ -19,7 +19,7 @@ from scenes import QUICK, alive, fresh_mark, limits, number_in, python, until, z
 
 from perdure.agents import shim
 from perdure.agents.process import Ended, Launch, Unstartable, run_process
-from perdure.agents.redact import Redactor
+from perdure.agents.secrets import HIDDEN, Secrets
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what left its group is found by /proc")
 
@@ -240,12 +240,12 @@ def test_secrets_are_in_no_line_no_error_and_no_log(tmp_path: Path, run: Any) ->
     """
     log = tmp_path / "logs" / "log"
 
-    ended, (line,) = run(python(tmp_path, code, KEY=secret), redactor=Redactor({"KEY": secret}), log=log)
+    ended, (line,) = run(python(tmp_path, code, KEY=secret), hide=Secrets({"KEY": secret}, ["KEY"]).hide, log=log)
 
-    assert line.split()[0] == "[KEY]"
-    assert line.split()[2] == "[KEY]"
+    assert line.split()[0] == HIDDEN
+    assert line.split()[2] == HIDDEN
     for text in (line, ended.stderr, log.read_text()):
-        assert "[KEY]" in text
+        assert HIDDEN in text
         assert not any(part in text for part in ("horse", "aG9yc2", "hvcnNl", "b3JzZ"))
 
 
