@@ -8,6 +8,7 @@ between us and the program sees to it: see `shim.py`.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -60,13 +61,13 @@ class Limits:
     """How long it may take.
 
     Attributes:
-        wall: Altogether, from its start.
+        wall: Altogether, from its start; None: as long as it prints something.
         idle: Without a byte on stdout. A harness is silent while a tool of its runs.
         grace: Between TERM and KILL.
         linger: From the line that is its last to its end.
     """
 
-    wall: timedelta = timedelta(hours=1)
+    wall: timedelta | None = None
     idle: timedelta = timedelta(minutes=15)
     grace: timedelta = timedelta(seconds=10)
     linger: timedelta = timedelta(seconds=30)
@@ -233,7 +234,7 @@ class _Run:
             await self.process.wait()
         if not self.patience.cancelled_caught:
             return None
-        wall = anyio.current_time() >= self.began + self.limits.wall.total_seconds()
+        wall = anyio.current_time() >= self._latest
         self._let_go()
         await self._shim_ends()
         return "linger" if self.last_line is not None else "wall" if wall else "idle"
@@ -254,7 +255,11 @@ class _Run:
             silent = anyio.current_time() + self.limits.idle.total_seconds()
         else:
             silent = self.last_line + self.limits.linger.total_seconds()
-        self.patience.deadline = min(silent, self.began + self.limits.wall.total_seconds())
+        self.patience.deadline = min(silent, self._latest)
+
+    @property
+    def _latest(self) -> float:
+        return math.inf if self.limits.wall is None else self.began + self.limits.wall.total_seconds()
 
     async def _feed(self, text: str) -> None:
         assert self.process.stdin is not None
