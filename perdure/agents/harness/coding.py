@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -21,7 +20,7 @@ from anyio.lowlevel import RunVar
 
 from perdure.agents import environment
 from perdure.agents.harness.adapter import Adapter, Reading, Room, SessionLost
-from perdure.agents.harness.places import home_of, log_of, run_of
+from perdure.agents.harness.places import home_of, log_of, run_of, scratch_of
 from perdure.agents.harness.versions import version_of
 from perdure.agents.harness.worktree import worktree
 from perdure.agents.process import Limits, Unstartable, run_process
@@ -95,7 +94,7 @@ class Coding:
         secrets = Secrets(self.environ, [*agent.env, *(name for server in agent.mcp for name in server.env)])
         log = log_of(self.environ, call.attempt)
         reading = adapter.reading(call)
-        scratch = Path(tempfile.mkdtemp(prefix="perdure-"))
+        scratch = scratch_of(self.environ, call.attempt)
         try:
             cwd = Path(agent.cwd or ".").absolute()
             if agent.worktree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def home_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
 def log_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
     """The file that keeps what the agent printed in an attempt."""
     return _step(environ, attempt) / f"attempt-{attempt.number}.log"
+
+
+def scratch_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
+    """A fresh folder for the files of one turn: not in a shared one, where some harnesses trust no file."""
+    step = _step(environ, attempt)
+    step.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="turn-", dir=step))
 
 
 def _step(environ: Mapping[str, str], attempt: Attempt) -> Path:
