@@ -113,8 +113,8 @@ class _Shim:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if self._status is None:
             self._signal_group(signal.SIGTERM)
-            self._wait(self._gone, self._grace)
-        elif not self._gone():  # the program is done: what it left behind has no task any more
+            self._wait(lambda: self._status is not None, self._grace)
+        if self._status is not None and not self._gone():  # what a program leaves behind has no task any more
             self._signal_group(signal.SIGTERM)
             kill(self._left(), signal.SIGTERM)
             self._wait(self._gone, min(self._grace, 1.0))

@@ -33,7 +33,8 @@ _TEXTS: Final[dict[Kind, str]] = {
     "refused": r"content policy|content filter|unable to respond to this request",
 }
 _LATER: Final = re.compile(
-    r"stream (disconnected|closed|error)|connection|econn|socket|network|fetch failed|timed? ?out|terminated|premature"
+    r"stream (disconnected|closed|error)|high demand|temporary error"
+    r"|connection|econn|socket|network|fetch failed|timed? ?out|terminated|premature"
     r"|aborted|eof|incomplete",
     re.IGNORECASE,
 )
