@@ -210,6 +210,7 @@ def test_words_of_the_agent_are_never_taken_for_an_error(name: str) -> None:
 
 
 LOST = {
+    "claude_code": Ended(1, "No conversation found with session ID: 0"),
     "codex": Ended(1, "Error: thread/resume: thread/resume failed: no rollout found for thread id 0 (code -32600)"),
     "pi": Ended(1, "No session found matching '0'"),
     "gemini": Ended(42, "Error resuming session: Invalid session identifier"),

@@ -129,7 +129,8 @@ class _Reading(Reading):
             )
 
     def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
-        if self.failed is not None and "No conversation found" in self.failed.message:
+        said = ended.stderr if self.failed is None else self.failed.message
+        if not self.text and "No conversation found" in said:
             raise SessionLost
         return super().reply(ended, now)
 

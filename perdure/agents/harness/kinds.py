@@ -31,6 +31,7 @@ _TEXTS: Final[dict[Kind, str]] = {
     r"|api key (?:is )?(?:missing|not|invalid)",
     "rate": r"rate.?limit|too many requests|overloaded",
     "refused": r"content policy|content filter|unable to respond to this request",
+    "config": r"model[^.]{0,80}(?:not found|does not exist)|unknown model|no such model",
 }
 _LATER: Final = re.compile(
     r"stream (disconnected|closed|error)|high demand|temporary error"
