@@ -159,19 +159,6 @@ def test_a_variable_that_is_not_set_is_told_before_anything_starts(
 
 
 @pytest.mark.parametrize(
-    ("agent", "said"),
-    [
-        (Codex(tools=["Bash"]), "Codex cannot be told which tools to use: take tools out, and say access=…"),
-        (Command(["cat"], mcp=[]), ""),
-    ],
-)
-def test_what_a_harness_cannot_be_told_is_refused_and_not_left_out(agent: Any, said: str, place: Path) -> None:
-    outcome = anyio.run(run_in_memory, ask("q", agent, "hello"))
-
-    assert (outcome.failure().reason if said else str(outcome.unwrap())).endswith(said or "hello")
-
-
-@pytest.mark.parametrize(
     ("code", "expected"),
     [("cat", Success("hello")), ("echo no >&2; exit 3", "crashed"), ("kill -9 $$", "crashed")],
 )

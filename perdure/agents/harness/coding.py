@@ -31,6 +31,8 @@ from perdure.core.asked import Attempt
 
 #: A harness is silent while a tool of its runs; after so long it hangs.
 _IDLE: Final = timedelta(minutes=15)
+#: After its last word it may tidy up for so long.
+_LINGER: Final = timedelta(seconds=30)
 
 
 @attrs.frozen
@@ -105,7 +107,7 @@ class Coding:
                 launch,
                 _reader(reading, adapter, agent, tell),
                 mark=_mark(call.attempt),
-                limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE),
+                limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE, linger=_LINGER),
                 alone=agent.access != "read",
                 hide=secrets.hide_printed,
                 log=log,
