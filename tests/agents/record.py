@@ -57,6 +57,8 @@ def record(name: str, what: str) -> str:
         for real_path, said in ((work, "/work"), (home, "/home"), (root, "/room"), (Path.home(), "/home")):
             text = text.replace(str(real_path), said).replace(str(real_path).replace("/", "-"), said.replace("/", "-"))
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:1", text)
+        text = re.sub(r"(file://)?/[\w./-]*?/node_modules/", "/node_modules/", text)
+        text = re.sub(r"/tmp/", "/temporary/", text)
         file = RECORDED / name / f"{what.replace(' ', '-')}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n")
