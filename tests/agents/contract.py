@@ -128,7 +128,9 @@ class Told:
     left: set[int]
 
 
-def play(name: str, subject: Subject, scene: Scene, work: Path, environ: Mapping[str, str]) -> list[Told]:
+def play(
+    name: str, subject: Subject, scene: Scene, work: Path, environ: Mapping[str, str], session: Json | None = None
+) -> list[Told]:
     """The turns of a scene, one after the other, each in the conversation of the one before."""
     options = dict(scene.options)
     if scene.idle is not None:
@@ -139,7 +141,7 @@ def play(name: str, subject: Subject, scene: Scene, work: Path, environ: Mapping
         messages.append("and again")
     if scene.killed is not None:
         messages.append(CARRY_ON)
-    key, session, told = uuid.uuid4().hex, None, []
+    key, told = uuid.uuid4().hex, list[Told]()
     coding = Coding(agent.name, agent, adapter_named(name), environ)
     for number, message in enumerate(messages, 1):
         ask: Ask[Any] = Ask("q", (agent,), message)

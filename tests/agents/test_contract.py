@@ -263,3 +263,33 @@ def test_a_scene_ends_as_it_must_for_real(name: str, what: str, room: Path) -> N
     if what == "schema" and adapter_named(name).native:
         assert any(heard.schema or "StructuredOutput" in heard.tools for heard in provider.heard)
     assert all(heard.key == KEY for heard in provider.heard)
+
+
+@pytest.mark.harness
+@pytest.mark.parametrize(("access", "written"), [("read", False), ("edit", True)])
+@pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS])
+def test_access_is_kept_for_real(name: str, access: str, written: bool, room: Path) -> None:
+    subject, work = SUBJECTS[name], room / "work"
+    options = {"access": access, **({"tools": None} if "tools" in subject.options else {})}
+    scene = attrs.evolve(SCENES["tool"], options=options)
+    with Provider(scene.says(subject, work)) as provider:
+        env = environ(room / "home", subject.home(room / "home", provider.url))
+        (told,) = play(name, subject, scene, work, env)
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert (work / "made.txt").exists() == written
+
+
+@pytest.mark.harness
+@pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS])
+def test_a_conversation_that_is_lost_is_begun_anew_for_real(name: str, room: Path) -> None:
+    subject = SUBJECTS[name]
+    unknown: Any = "5f170155-0000-4000-8000-000000000001" if name != "opencode" else "ses_ddd3ea4a8ffe6ZrFBlnySsVjfu"
+    with Provider(SCENES["hello"].says(subject, room / "work")) as provider:
+        env = environ(room / "home", subject.home(room / "home", provider.url))
+        session = {"thread": unknown, "counted": {}} if name == "codex" else unknown
+        (told,) = play(name, subject, SCENES["hello"], room / "work", env, session=session)
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert told.reply.text == "hello"
+    assert unknown not in json.dumps(told.reply.session)
