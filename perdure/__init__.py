@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from perdure.api import AsyncHandle, AsyncStore, Handle, Store, open, open_async, run_in_memory
     from perdure.core.agents import (
         Agent,
+        Antigravity,
         ClaudeCode,
         Codex,
         Command,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 #: Where each name is taken from when it is first used.
 _HOMES = {
     "Agent": "perdure.core.agents",
+    "Antigravity": "perdure.core.agents",
     "Approved": "perdure.core.leaves",
     "AsyncHandle": "perdure.api",
     "AsyncStore": "perdure.api",
@@ -149,6 +151,7 @@ _HOMES = {
 
 __all__ = [
     "Agent",
+    "Antigravity",
     "Approved",
     "AsyncHandle",
     "AsyncStore",

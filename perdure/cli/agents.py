@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -40,10 +41,11 @@ class Found:
         """One line for people."""
         if self.path is None:
             return f"{self.agent:<11} not installed: {self.install}"
+        start = f"start {self.program} once and log in, or " if self.program else ""
         says = {
             "login": f"logged in (~/{self.by})",
             "key": f"not logged in; {self.by} is set: pass it on with env=[{self.by!r}]",
-            "none": f"not logged in: start {self.program} once and log in, or set {self.by}",
+            "none": f"not logged in: {start}set {self.by}",
             "unknown": "its login cannot be seen from here",
         }[self.known]
         return f"{self.agent:<11} {self.version or '?':<10} {says}"
@@ -69,7 +71,7 @@ async def _look() -> list[Found]:
     async def look(agent: str, name: str) -> None:
         found[agent] = await _found(agent, adapter_named(name), os.environ)
 
-    listed = [(cls.__name__, name) for cls, name in ADAPTERS.items() if adapter_named(name).program]
+    listed = [(cls.__name__, name) for cls, name in ADAPTERS.items() if adapter_named(name).package]
     async with anyio.create_task_group() as group:
         for agent, name in listed:
             group.start_soon(look, agent, name)
@@ -80,10 +82,22 @@ async def _found(agent: str, adapter: Adapter[Any], environ: Mapping[str, str]) 
     from perdure.agents.environment import allowed
     from perdure.agents.harness.versions import version_of
 
-    path = shutil.which(adapter.program, path=environ.get("PATH"))
-    version = await version_of(adapter.program, allowed(environ))
+    if adapter.distribution:
+        path, version = _distribution(adapter.distribution)
+    else:
+        path = shutil.which(adapter.program, path=environ.get("PATH"))
+        version = await version_of(adapter.program, allowed(environ))
     known, by = _known(adapter, environ)
     return Found(agent, adapter.title, adapter.program, path, version, known, by, adapter.package)
+
+
+def _distribution(name: str) -> tuple[str | None, str]:
+    """Where a package of Python is, and its version."""
+    try:
+        found = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None, ""
+    return str(found.locate_file("")), found.version
 
 
 def _known(adapter: Adapter[Any], environ: Mapping[str, str]) -> tuple[Known, str]:

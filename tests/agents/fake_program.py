@@ -22,7 +22,9 @@ if arguments == ["--version"]:
 heard = Path(folder, "heard.jsonl")
 number = len(heard.read_text().splitlines()) if heard.exists() else 0
 with heard.open("a") as file:
-    file.write(json.dumps({"argv": arguments, "stdin": sys.stdin.read(), "env": dict(os.environ)}) + "\n")
+    files = {word: Path(word).read_text() for word in arguments if Path(word).is_file()}
+    told = {"argv": arguments, "files": files, "stdin": sys.stdin.read(), "env": dict(os.environ)}
+    file.write(json.dumps(told) + "\n")
 
 turn = recorded["turns"][number]
 for line in turn["lines"]:

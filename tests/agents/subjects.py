@@ -15,9 +15,11 @@ from typing import Any
 import attrs
 from fake_models import Use
 
-from perdure.core.agents import ClaudeCode, Codex, Gemini, Harness, OpenCode, Pi
+from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness, OpenCode, Pi
 
 KEY = "a-key-that-is-none"
+#: A Python that has Antigravity's library, which need not be this one.
+ANTIGRAVITY = os.environ.get("ANTIGRAVITY_PYTHON")
 
 
 @attrs.frozen
@@ -29,7 +31,8 @@ class Subject:
         make: The agent.
         home: Writes what its home folder must hold, and says what its environment must.
         tool: The call by which it writes a file, and the one by which it runs a command.
-        usd: What an answer of 11 tokens read and 7 written costs, as it says; None where it does not.
+        options: Of the agent, in every scene.
+        tells_ends: It says when a tool has ended.
     """
 
     program: str
@@ -38,6 +41,7 @@ class Subject:
     write: Callable[[Path, str], Use]
     run: Callable[[str], Use]
     options: Mapping[str, Any] = {}
+    tells_ends: bool = True
 
     def agent(self, **options: Any) -> Harness:
         return self.make(**{**self.options, **options})
@@ -45,6 +49,8 @@ class Subject:
     @property
     def missing(self) -> str:
         """Why the real one cannot be tried here; empty where it can."""
+        if self.make is Antigravity:
+            return "" if ANTIGRAVITY else "ANTIGRAVITY_PYTHON names no Python that has google-antigravity"
         return "" if shutil.which(self.program) else f"{self.program} is not on the PATH"
 
 
@@ -139,6 +145,25 @@ SUBJECTS = {
         lambda path, text: Use("write", {"filePath": str(path), "content": text}),
         lambda line: Use("bash", {"command": line, "description": "run it"}),
         {"model": "fake/fake-model", "env": ("FAKE_KEY",), "access": "full"},
+    ),
+    "antigravity": Subject(
+        "antigravity",
+        Antigravity,
+        _gemini,
+        lambda path, text: Use(
+            "write_to_file",
+            {"TargetFile": str(path), "CodeContent": text, "Overwrite": False, "EmptyFile": False, "Description": "x"},
+        ),
+        lambda line: Use(
+            "run_command", {"CommandLine": line, "Cwd": ".", "Blocking": True, "WaitMsBeforeAsync": 100000}
+        ),
+        {
+            "model": "gemini-3.8-flash",
+            "env": ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL"),
+            "access": "full",
+            "program": ANTIGRAVITY,
+        },
+        tells_ends=False,
     ),
 }
 

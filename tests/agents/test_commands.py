@@ -14,13 +14,13 @@ from perdure.agents.harness.adapter import Room
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call
-from perdure.core.agents import ClaudeCode, Codex, Gemini, Harness, Limits, McpServer, OpenCode, Pi
+from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness, Limits, McpServer, OpenCode, Pi
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Ask
 
 ROOM = Room(Path("/work"), Path("/scratch"), {"PATH": "/bin", "KEY": "a secret value"}, "a-fresh-uuid")
 SERVER = McpServer(name="wf", command=["serve", "--fast"], env=["KEY"])
-EVERY = [ClaudeCode, Codex, Pi, Gemini, OpenCode]
+EVERY = [ClaudeCode, Codex, Pi, Antigravity, Gemini, OpenCode]
 
 
 def launched(agent: Harness, **call: Any) -> Launch:
@@ -29,6 +29,13 @@ def launched(agent: Harness, **call: Any) -> Launch:
     ask: Ask[Any] = Ask("q", (agent,), "do it")  # type: ignore[arg-type]  # each has a name
     turn = Call(ask=ask, attempt=Attempt("r", "q", 1, "k"), message="do it", **call)
     return adapter.command(agent, turn, ROOM)
+
+
+def settings_of(launch: Launch) -> dict[str, Any]:
+    """What Antigravity's library is told."""
+    ((_, text),) = launch.files.items()
+    told: dict[str, Any] = json.loads(text)
+    return told
 
 
 def after(launch: Launch, word: str) -> str:
@@ -90,10 +97,13 @@ def test_tools_that_are_named_are_the_only_ones() -> None:
 def test_a_repair_changes_nothing(make: Any) -> None:
     session = {"thread": "t", "counted": {}} if make is Codex else "s"
     launch = launched(
-        make(access="full", tools=["bash"] if make in (ClaudeCode, Pi) else None), session=session, repair=True
+        make(access="full", tools=["bash"] if make in (ClaudeCode, Pi, Antigravity) else None),
+        session=session,
+        repair=True,
     )
 
     strict = {
+        Antigravity: lambda: settings_of(launch)["access"] == "read" and settings_of(launch)["tools"] is None,
         ClaudeCode: lambda: after(launch, "--tools") == "",
         Codex: lambda: after(launch, "-s") == "read-only",
         Pi: lambda: "--no-tools" in launch.argv and "--tools" not in launch.argv,
@@ -127,6 +137,27 @@ def test_a_schema_is_given_to_those_who_take_one() -> None:
     assert json.loads(after(launched(ClaudeCode(), schema=schema), "--json-schema")) == schema
     codex = launched(Codex(), schema=schema)
     assert json.loads(codex.files[Path(after(codex, "--output-schema"))]) == schema
+
+
+def test_antigravity_is_told_all_by_a_private_file() -> None:
+    agent = Antigravity(
+        model="m", system="s", access="read", mcp=[SERVER], limits=Limits(turns=3), program="/opt/python"
+    )
+
+    launch = launched(agent, schema={"type": "object"}, session="c")
+
+    assert launch.argv[0] == "/opt/python"
+    assert settings_of(launch) == {
+        "model": "m",
+        "system": "s",
+        "schema": {"type": "object"},
+        "session": "c",
+        "fresh": "a-fresh-uuid",
+        "access": "read",
+        "tools": None,
+        "turns": 3,
+        "mcp": [{"name": "wf", "command": ["serve", "--fast"], "env": ["KEY"]}],
+    }
 
 
 def test_a_budget_is_told_to_those_who_keep_one() -> None:

@@ -56,6 +56,8 @@ class Stage:
         env = environ(home, subject.home(home, "http://127.0.0.1:1"), f"{folder}:/usr/bin:/bin")
         if scene.idle is not None:
             scene = attrs.evolve(scene, idle=timedelta(milliseconds=700))
+        if "program" in subject.options:
+            scene = attrs.evolve(scene, options={**scene.options, "program": subject.program})
         told = play(self.name, subject, scene, work, env)
         self.heard = [json.loads(line) for line in (folder / "heard.jsonl").read_text().splitlines()]
         return told
@@ -118,8 +120,9 @@ def test_a_tool_is_told_with_its_beginning_and_its_end(stage: Stage) -> None:
 
     started = [event for event in told.events if isinstance(event, ToolStarted)]
     ended = [event for event in told.events if isinstance(event, ToolEnded)]
-    assert [event.id for event in started] == [event.id for event in ended] != []
-    assert all(event.ok for event in ended)
+    assert len(started) == 1
+    if SUBJECTS[stage.name].tells_ends:
+        assert [(event.id, event.ok) for event in ended] == [(started[0].id, True)]
 
 
 @pytest.mark.parametrize("what", ["resume", "killed"])
@@ -130,7 +133,8 @@ def test_a_later_turn_goes_on_with_the_same_conversation(what: str, stage: Stage
     named = json.dumps(first.reply.session)
     name = first.reply.session["thread"] if isinstance(first.reply.session, dict) else first.reply.session
     assert name in json.dumps(second.reply.session), named
-    assert name in stage.heard[1]["argv"]
+    second_start = stage.heard[1]
+    assert name in " ".join([*second_start["argv"], *second_start["files"].values()])
 
 
 def test_no_prompt_and_no_key_is_in_the_arguments_and_nothing_undeclared_in_the_environment(
@@ -209,7 +213,9 @@ def test_words_of_the_agent_are_never_taken_for_an_error(name: str) -> None:
     assert reading_of(name, turn).reply(Ended(1)).text == quoting
 
 
+LOST_ANTIGRAVITY = '{"type": "error", "name": "RuntimeError", "message": "conversation not found (cannot resume)"}'
 LOST = {
+    "antigravity": Ended(1),
     "claude_code": Ended(1, "No conversation found with session ID: 0"),
     "codex": Ended(1, "Error: thread/resume: thread/resume failed: no rollout found for thread id 0 (code -32600)"),
     "pi": Ended(1, "No session found matching '0'"),
@@ -221,7 +227,7 @@ LOST = {
 @pytest.mark.parametrize("name", LOST)
 def test_a_conversation_that_is_lost_is_told_from_a_crash(name: str) -> None:
     with pytest.raises(SessionLost):
-        reading_of(name, {"lines": []}).reply(LOST[name])
+        reading_of(name, {"lines": [LOST_ANTIGRAVITY] if name == "antigravity" else []}).reply(LOST[name])
 
 
 # -- the real ones ---------------------------------------------------------------------------------------------------

@@ -39,8 +39,8 @@ def test_what_is_not_installed_is_told_with_how_to_install_it(terminal: Terminal
 
     assert said.code == 0
     assert "ClaudeCode  not installed: npm install -g @anthropic-ai/claude-code\n" in said.out
-    assert list(found(terminal)) == ["ClaudeCode", "Codex", "Pi", "Gemini", "OpenCode"]
-    assert {each["path"] for each in found(terminal).values()} == {None}
+    assert list(found(terminal)) == ["ClaudeCode", "Codex", "Pi", "Antigravity", "Gemini", "OpenCode"]
+    assert {each["path"] for each in found(terminal).values() if each["program"]} == {None}
 
 
 def test_a_version_is_what_the_program_says(terminal: Terminal, machine: Path) -> None:

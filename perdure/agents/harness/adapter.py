@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
@@ -24,6 +24,9 @@ from perdure.core.agents import Harness
 
 #: One line of what a harness prints.
 Object = Mapping[str, Any]  # JSON trees have no better type in Python
+
+#: No longer message is recorded, in characters: it may quote what was asked.
+_LONGEST: Final = 1000
 
 H = TypeVar("H", bound=Harness)
 
@@ -58,6 +61,8 @@ class Reading(abc.ABC):
             given to continue it.
         text: The last words so far.
         value: The structured answer, where the harness gives one.
+        model: Which one answers, where the harness says so.
+        version: Of the harness, where it says so itself.
         done: The last event was seen.
         turns: Replies of the model so far.
         tokens: Of this turn, so far.
@@ -70,6 +75,7 @@ class Reading(abc.ABC):
     text: str = ""
     value: Json | None = None
     model: str = ""
+    version: str = ""
     done: bool = False
     turns: int = 0
     tokens: Usage = attrs.field(factory=Usage)
@@ -101,6 +107,7 @@ class Reading(abc.ABC):
                 value=self.value,
                 session=self.started,
                 model=self.model,
+                version=self.version,
                 usage=self.tokens,
                 cost=self.cost,
             )
@@ -143,7 +150,8 @@ class Reading(abc.ABC):
     def fail(self, message: str, *, status: int | None = None, code: str = "", otherwise: Kind = "crashed") -> None:
         """The turn has failed, by what the harness says in its error and nowhere else."""
         kind = kind_of(status, code, message, otherwise=otherwise)
-        self.failed = AgentError(kind, message, status=status, retry_after=wait_in(message))
+        said = " ".join(message.split())[:_LONGEST]
+        self.failed = AgentError(kind, said, status=status, retry_after=wait_in(message))
 
 
 @attrs.frozen
@@ -152,7 +160,8 @@ class Adapter(Generic[H]):
 
     Attributes:
         title: For people.
-        program: Looked for on the PATH, if the agent names no other.
+        program: Looked for on the PATH, if the agent names no other; empty where there is nothing to look for.
+        distribution: The Python package that it is, in place of a program.
         command: What to start for a turn.
         reading: What to read its output with.
         native: It takes a schema by itself.
@@ -170,6 +179,7 @@ class Adapter(Generic[H]):
     program: str
     command: Callable[[H, Call, Room], Launch]
     reading: Callable[[Call], Reading]
+    distribution: str = ""
     package: str = ""
     native: bool = False
     skip: tuple[bytes, ...] = ()

@@ -102,7 +102,7 @@ class Coding:
             if agent.worktree:
                 cwd = await worktree(cwd, call.attempt, env)
             launch = adapter.command(agent, call, Room(cwd, scratch, env, str(uuid.uuid4())))
-            version = await version_of(launch.argv[0], launch.env) if not adapter.plain else ""
+            version = await version_of(launch.argv[0], launch.env) if adapter.program else ""
             ended = await run_process(
                 launch,
                 _reader(reading, adapter, agent, tell),
@@ -113,7 +113,8 @@ class Coding:
                 log=log,
                 skip=adapter.skip,
             )
-            return attrs.evolve(reading.reply(ended), version=version)
+            reply = reading.reply(ended)
+            return attrs.evolve(reply, version=reply.version or version)
         except Unstartable as error:
             mend = f" ({adapter.package})" if adapter.package else ""
             raise AgentError("config", f"{error}{mend}") from None

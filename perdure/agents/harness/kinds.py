@@ -36,7 +36,7 @@ _TEXTS: Final[dict[Kind, str]] = {
 _LATER: Final = re.compile(
     r"stream (disconnected|closed|error)|high demand|temporary error"
     r"|connection|econn|socket|network|fetch failed|timed? ?out|terminated|premature"
-    r"|aborted|eof|incomplete",
+    r"|aborted|eof|incomplete|unmarshal",
     re.IGNORECASE,
 )
 _STATUS: Final = re.compile(r"(?<![\d.])(400|401|402|403|404|408|413|422|429|5\d\d)(?![\d.]*\d)")

@@ -6,13 +6,14 @@ import importlib
 from typing import Any, Final
 
 from perdure.agents.harness.adapter import Adapter
-from perdure.core.agents import ClaudeCode, Codex, Command, Gemini, Harness, OpenCode, Pi
+from perdure.core.agents import Antigravity, ClaudeCode, Codex, Command, Gemini, Harness, OpenCode, Pi
 
 #: The module in this folder that bears an agent's `ADAPTER`, in the order in which people are told.
 ADAPTERS: Final[dict[type[Harness], str]] = {
     ClaudeCode: "claude_code",
     Codex: "codex",
     Pi: "pi",
+    Antigravity: "antigravity",
     Gemini: "gemini",
     OpenCode: "opencode",
     Command: "command",
