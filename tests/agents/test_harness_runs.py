@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -243,3 +244,18 @@ def test_the_prompt_is_in_no_list_of_processes(place: Path) -> None:
     agents = [line for line in seen if b"stream-json" in line]
     assert agents
     assert not any(b"work hard" in line or b"correct horse" in line for line in agents)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what left its group is found by /proc")
+def test_a_run_that_is_given_up_ends_the_whole_tree(place: Path) -> None:
+    async def main() -> None:
+        running = asyncio.create_task(run_in_memory(ask("q", ClaudeCode(), "work hard")))
+        while not (place / "written").exists():
+            await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+    assert not alive(number_in(place / "tool"))
