@@ -165,6 +165,10 @@ def _kill(mark: str, work: Path, number: signal.Signals) -> None:
     """Once the tool runs, end the program as if somebody did it from outside."""
     until((work / "started").exists, "the tool")
     for pid in shim.marked(mark):
-        parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-        if b"shim.py" in Path(f"/proc/{parent}/cmdline").read_bytes():
-            os.kill(pid, number)
+        try:
+            parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+            if b"shim.py" in Path(f"/proc/{parent}/cmdline").read_bytes():
+                os.kill(pid, number)
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it was one that had ended meanwhile
