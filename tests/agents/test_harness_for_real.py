@@ -13,10 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
-from fake_models import Heard, Provider, Said
+from contract import SCENES, play
+from fake_models import Heard, Provider, Said, Use
 from scenes import alive, until
 from subjects import SUBJECTS, environ
+
+from perdure.agents.reply import Reply
+from perdure.core.agents import McpServer
 
 pytestmark = pytest.mark.harness
 
@@ -127,3 +132,37 @@ def test_a_killed_worker_leaves_nothing_and_the_next_one_goes_on_with_the_conver
     assert asked
     assert all("do it" in body and "You were interrupted" in body for body in asked)
     assert os.stat(work / "written").st_size == size
+
+
+@pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS if name != "pi"])
+def test_a_server_of_tools_is_started_with_its_variables_and_its_tool_is_used(name: str, room: Path) -> None:
+    subject, server = SUBJECTS[name], str(Path(__file__).with_name("tool_server.py"))
+
+    def script(heard: Heard) -> Said:
+        if not heard.tools:
+            return Said("Title")
+        if heard.results:
+            return Said("all done")
+        through = {
+            "ServerName": "wf",
+            "ToolName": "secret_word",
+            "Arguments": {},
+            "toolSummary": "x",
+            "toolAction": "x",
+        }
+        tool = next((tool for tool in heard.tools if "secret_word" in tool), None)
+        return Said(uses=(Use(tool) if tool else Use("call_mcp_tool", through),))
+
+    with Provider(script) as provider:
+        env = {**environment(room, provider, name), "WORD": "marmalade-and-honey"}
+        scene = attrs.evolve(
+            SCENES["hello"],
+            options={"mcp": [McpServer(name="wf", command=[sys.executable, server], env=["WORD"])]},
+        )
+        (told,) = play(name, subject, scene, room / "work", env)
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert told.reply.text == "all done"
+    assert any("the word is marmalade-and-honey" in result for heard in provider.heard for result in heard.results)
+    assert "marmalade" not in repr(told)
+    assert told.left == set()
