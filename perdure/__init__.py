@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from perdure.agents.prompts import prompt
     from perdure.api import AsyncHandle, AsyncStore, Handle, Store, open, open_async, run_in_memory
     from perdure.core.agents import (
+        Acp,
         Agent,
         Antigravity,
         ClaudeCode,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 #: Where each name is taken from when it is first used.
 _HOMES = {
+    "Acp": "perdure.core.agents",
     "Agent": "perdure.core.agents",
     "Antigravity": "perdure.core.agents",
     "Approved": "perdure.core.leaves",
@@ -150,6 +152,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Acp",
     "Agent",
     "Antigravity",
     "Approved",

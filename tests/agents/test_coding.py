@@ -19,7 +19,7 @@ from scenes import zombies
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.reply import AgentError, Call, Event, Reply, Warned
-from perdure.core.agents import ClaudeCode, Command, Harness, Limits, McpServer, OpenCode, Pi
+from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Ask
 
@@ -232,6 +232,16 @@ def test_a_worktree_of_no_repository_is_refused_with_what_mends_it(claude: Any, 
             Pi(mcp=[McpServer(name="wf", command=["serve"])]),
             "Pi takes no servers of tools: take mcp out, or ask another agent",
         ),
+        (
+            Codex(limits=Limits(usd=1)),
+            "Codex does not say what it costs, so no limit of that can be kept: take usd out of its limits",
+        ),
+        (
+            Command(["cat"], limits=Limits(tokens=1)),
+            "Command does not say how many tokens it uses, so no limit of them can be kept: "
+            "take tokens out of its limits",
+        ),
+        (Acp(command=["x"], model="m"), "ACP is started as its command says: take model and program out"),
         (OpenCode(tools=["bash"]), "OpenCode cannot be told which tools to use: take tools out, and say access=…"),
     ],
 )

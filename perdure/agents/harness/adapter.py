@@ -172,6 +172,9 @@ class Adapter(Generic[H]):
         most: How many run at once in this process: some take half a gigabyte.
         mcp: It can be given servers of tools.
         picks: It can be told which tools to use.
+        counts: It says how many tokens it used.
+        prices: It says what it cost, of some models at least.
+        fixed: Its command says it all: neither a model nor a program can be named beside.
         plain: Its lines are no JSON: each is taken as `{"line": …}`.
     """
 
@@ -188,6 +191,9 @@ class Adapter(Generic[H]):
     most: int = 4
     mcp: bool = True
     picks: bool = True
+    counts: bool = True
+    prices: bool = True
+    fixed: bool = False
     plain: bool = False
 
 

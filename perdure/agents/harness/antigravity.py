@@ -98,4 +98,5 @@ ADAPTER = Adapter(
     package="pip install google-antigravity",
     native=True,
     keys=("GEMINI_API_KEY",),
+    prices=False,
 )

@@ -163,4 +163,5 @@ ADAPTER = Adapter(
     logins=(".codex/auth.json",),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
     picks=False,
+    prices=False,
 )

@@ -73,11 +73,25 @@ class Coding:
         Raises:
             AgentError: It was told so.
         """
-        title = self.adapter.title
-        if self.agent.mcp and not self.adapter.mcp:
-            raise AgentError("config", f"{title} takes no servers of tools: take mcp out, or ask another agent")
-        if self.agent.tools is not None and not self.adapter.picks:
-            raise AgentError("config", f"{title} cannot be told which tools to use: take tools out, and say access=…")
+        agent, adapter = self.agent, self.adapter
+        refused = {
+            "takes no servers of tools: take mcp out, or ask another agent": agent.mcp and not adapter.mcp,
+            "cannot be told which tools to use: take tools out, and say access=…": (
+                agent.tools is not None and not adapter.picks
+            ),
+            "is started as its command says: take model and program out": (
+                adapter.fixed and (agent.model is not None or agent.program is not None)
+            ),
+            "does not say how many tokens it uses, so no limit of them can be kept: take tokens out of its limits": (
+                agent.limits.tokens is not None and not adapter.counts
+            ),
+            "does not say what it costs, so no limit of that can be kept: take usd out of its limits": (
+                agent.limits.usd is not None and not adapter.prices
+            ),
+        }
+        for why, is_so in refused.items():
+            if is_so:
+                raise AgentError("config", f"{adapter.title} {why}")
 
     def _environment(self, call: Call) -> dict[str, str]:
         names = [*self.agent.env, *(name for server in self.agent.mcp for name in server.env)]

@@ -37,5 +37,14 @@ class _Reading(Reading):
 
 
 ADAPTER = Adapter(
-    title="Command", program="", command=command, reading=lambda _: _Reading(), mcp=False, picks=False, plain=True
+    title="Command",
+    program="",
+    command=command,
+    reading=lambda _: _Reading(),
+    mcp=False,
+    picks=False,
+    counts=False,
+    prices=False,
+    fixed=True,
+    plain=True,
 )

@@ -98,4 +98,5 @@ ADAPTER = Adapter(
     logins=(".gemini/oauth_creds.json",),
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     picks=False,
+    prices=False,
 )

@@ -6,7 +6,7 @@ import importlib
 from typing import Any, Final
 
 from perdure.agents.harness.adapter import Adapter
-from perdure.core.agents import Antigravity, ClaudeCode, Codex, Command, Gemini, Harness, OpenCode, Pi
+from perdure.core.agents import Acp, Antigravity, ClaudeCode, Codex, Command, Gemini, Harness, OpenCode, Pi
 
 #: The module in this folder that bears an agent's `ADAPTER`, in the order in which people are told.
 ADAPTERS: Final[dict[type[Harness], str]] = {
@@ -16,6 +16,7 @@ ADAPTERS: Final[dict[type[Harness], str]] = {
     Antigravity: "antigravity",
     Gemini: "gemini",
     OpenCode: "opencode",
+    Acp: "acp",
     Command: "command",
 }
 
