@@ -234,12 +234,11 @@ def test_a_worktree_of_no_repository_is_refused_with_what_mends_it(claude: Any, 
         ),
         (
             Codex(limits=Limits(usd=1)),
-            "Codex does not say what it costs, so no limit of that can be kept: take usd out of its limits",
+            "Codex does not say what it costs, so no limit of that can be kept: take usd out",
         ),
         (
             Command(["cat"], limits=Limits(tokens=1)),
-            "Command does not say how many tokens it uses, so no limit of them can be kept: "
-            "take tokens out of its limits",
+            "Command does not say how many tokens it uses, so no limit of them can be kept: take tokens out",
         ),
         (Acp(command=["x"], model="m"), "ACP is started as its command says: take model and program out"),
         (OpenCode(tools=["bash"]), "OpenCode cannot be told which tools to use: take tools out, and say access=…"),

@@ -82,10 +82,10 @@ class Coding:
             "is started as its command says: take model and program out": (
                 adapter.fixed and (agent.model is not None or agent.program is not None)
             ),
-            "does not say how many tokens it uses, so no limit of them can be kept: take tokens out of its limits": (
+            "does not say how many tokens it uses, so no limit of them can be kept: take tokens out": (
                 agent.limits.tokens is not None and not adapter.counts
             ),
-            "does not say what it costs, so no limit of that can be kept: take usd out of its limits": (
+            "does not say what it costs, so no limit of that can be kept: take usd out": (
                 agent.limits.usd is not None and not adapter.prices
             ),
         }
