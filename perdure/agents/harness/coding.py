@@ -56,6 +56,11 @@ class Coding:
         """Whether it takes a schema by itself."""
         return self.adapter.native
 
+    @property
+    def _declared(self) -> list[str]:
+        """The variables that the agent and its servers of tools are given, by name."""
+        return [*self.agent.env, *(name for server in self.agent.mcp for name in server.env)]
+
     async def answer(self, call: Call, tell: Tell) -> Reply:
         """Answer one turn; see `Answering`."""
         self._possible()
@@ -94,9 +99,8 @@ class Coding:
                 raise AgentError("config", f"{adapter.title} {why}")
 
     def _environment(self, call: Call) -> dict[str, str]:
-        names = [*self.agent.env, *(name for server in self.agent.mcp for name in server.env)]
         try:
-            env = environment.allowed(self.environ) | environment.declared(names, self.environ)
+            env = environment.allowed(self.environ) | environment.declared(self._declared, self.environ)
         except LookupError as error:
             raise AgentError("config", str(error.args[0])) from None
         if self.agent.isolated:
@@ -107,7 +111,7 @@ class Coding:
 
     async def _turn(self, call: Call, env: dict[str, str], tell: Tell) -> Reply:
         agent, adapter = self.agent, self.adapter
-        secrets = Secrets(self.environ, [*agent.env, *(name for server in agent.mcp for name in server.env)])
+        secrets = Secrets(self.environ, self._declared)
         log = log_of(self.environ, call.attempt)
         reading = adapter.reading(call)
         scratch = scratch_of(self.environ, call.attempt)
