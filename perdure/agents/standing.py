@@ -25,6 +25,8 @@ from perdure.core.retry import Retry
 _BACKOFF: Final = Retry(wait=timedelta(seconds=2), factor=4)
 #: While there is somebody else to ask, nobody is waited for longer than this.
 _PATIENCE: Final = timedelta(minutes=1)
+#: Whatever somebody asks for: a header may say anything.
+_LONGEST: Final = timedelta(days=31)
 #: So often a step waits for an agent that says when it can be asked again.
 _RESETS: Final = 3
 
@@ -44,7 +46,8 @@ class Standing:
         results: What came of those that were.
         turns: How often the agent has replied.
         attempt: The attempt that left it so; if the next but one finds it, one was cut off.
-        failures: Why the agents before it were given up.
+        failures: Why agents were given up, in that order.
+        gone: The places of those that cannot be asked again.
         resets: When agents that were given up can be asked again: place to milliseconds since 1970.
         waits: How often that was waited for.
         usd: What it has cost so far; None once an attempt was made whose cost nobody knows.
@@ -61,6 +64,7 @@ class Standing:
     turns: int = 0
     attempt: int = 0
     failures: tuple[str, ...] = ()
+    gone: tuple[int, ...] = ()
     resets: dict[str, int] = attrs.field(factory=dict)
     waits: int = 0
     usd: Decimal | None = Decimal(0)
@@ -76,7 +80,7 @@ class Standing:
         place = next((n for n, agent in enumerate(agents) if agent.name == standing.agent), None)
         if place is None:  # the workflow no longer names it
             return cls(agent=agents[0].name, usd=standing.usd)
-        return attrs.evolve(standing, at=place, resets={})
+        return attrs.evolve(standing, at=place, gone=(), resets={})
 
     def known(self) -> Said:
         """As it is recorded."""
@@ -85,8 +89,8 @@ class Standing:
 
     def moved(self, place: int, agents: tuple[Agent, ...]) -> Standing:
         """The next agent begins anew."""
-        fresh = Standing(failures=self.failures, resets=self.resets, waits=self.waits, usd=self.usd)
-        return attrs.evolve(fresh, at=place, agent=agents[place].name, attempt=self.attempt)
+        kept = Standing(failures=self.failures, gone=self.gone, resets=self.resets, waits=self.waits, usd=self.usd)
+        return attrs.evolve(kept, at=place, agent=agents[place].name, attempt=self.attempt)
 
 
 def following(
@@ -103,6 +107,7 @@ def following(
         seed: The idempotency key, by which waits are spread.
     """
     wait = error.retry_after if isinstance(error, AgentError) else None
+    wait = None if wait is None else min(wait, _LONGEST)
     if isinstance(error, AgentError) and error.session is not None:
         standing = attrs.evolve(standing, session=error.session)
     if standing.tries < course.again and (wait is None or wait <= _PATIENCE):
@@ -115,8 +120,11 @@ def following(
     if wait is not None and (course.resets or (course.again and wait > _PATIENCE)):
         due = int((now + wait).timestamp() * 1000)
         standing = attrs.evolve(standing, resets={**standing.resets, str(standing.at): due})
-    if standing.at + 1 < len(op.agents):
-        return Again(error, standing.moved(standing.at + 1, op.agents).known())
+    else:
+        standing = attrs.evolve(standing, gone=(*standing.gone, standing.at))
+    after = next((place for place in range(standing.at + 1, len(op.agents)) if place not in standing.gone), None)
+    if after is not None:
+        return Again(error, standing.moved(after, op.agents).known())
     if standing.resets and standing.waits < _RESETS:
         place, due = min(standing.resets.items(), key=lambda reset: reset[1])
         left = {other: at for other, at in standing.resets.items() if other != place}
@@ -129,5 +137,5 @@ def _end(op: Ask[Any], standing: Standing, error: AgentError | StepFault, betwee
     if isinstance(error, StepFault) and len(standing.failures) == 1:
         return Failure(error)
     kind = error.kind if isinstance(error, AgentError) else error.error
-    every = "every agent failed: " if len(standing.failures) == len(op.agents) > 1 else ""
+    every = "every agent failed: " if len(standing.failures) >= len(op.agents) > 1 else ""
     return Failure(StepFault(op.name, kind, every + between.join(standing.failures)))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _IN_FLIGHT: Final[tuple[Status, ...]] = ("running", "ready", "parked", "blocked", "paused")
 #: No more runs are looked at: as many as anybody has in flight.
 _MOST: Final = 100_000
+#: No more runs of which there is nothing to say are listed.
+_LISTED: Final = 20
 
 
 @attrs.frozen
@@ -119,6 +121,10 @@ def lines_of(name: str, verdict: Verdict | EndsOtherwise, command: Sequence[str]
     return [f"  {visible(name)}  {visible(headline(verdict, well))}", *said]
 
 
+def _to_say(verdict: GoesOn) -> bool:
+    return bool(verdict.changed or verdict.again)
+
+
 def told(runs: Sequence[Foreseen]) -> list[str]:
     """All of them, as lines for people."""
     words = {"goes-on": "go on", "needs-rename": "need another name", "cannot": "cannot"}
@@ -127,5 +133,13 @@ def told(runs: Sequence[Foreseen]) -> list[str]:
     head = f"{printing.count(len(runs), 'run')} in flight{f': {said}' if said else ''}"
     kept = next((each.run_id for each in runs if isinstance(each.verdict, GoesOn) and each.verdict.changed), None)
     rerun = f"what is recorded of changed steps is kept; else, for each run: perdure resume {kept} --on-change rerun"
-    lines = [text for each in runs for text in lines_of(each.run_id, each.verdict, each.resume)]
-    return [head, *lines, *([rerun] if kept is not None else [])]
+    quiet = [each.run_id for each in runs if isinstance(each.verdict, GoesOn) and not _to_say(each.verdict)]
+    unlisted = set(quiet[_LISTED:])
+    lines = [
+        text
+        for each in runs
+        if each.run_id not in unlisted
+        for text in lines_of(each.run_id, each.verdict, each.resume)
+    ]
+    more = [f"  … {len(unlisted)} more go on: --json has them all"] if unlisted else []
+    return [head, *lines, *more, *([rerun] if kept is not None else [])]

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perdure.interpreters.simulate.crash import CrashSafe, CrashUnsafe
     from perdure.interpreters.simulate.script import Answers, ScriptError, Unscripted, Unused, after, auto, each, never
     from perdure.interpreters.simulate.trace import Record, Simulated
+    from perdure.testing.crashing import assert_crash_safe
     from perdure.testing.determinism import assert_deterministic
     from perdure.testing.fakes import FakeAgent, fake_agent
     from perdure.testing.histories import replay_all
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 #: Where each name is taken from when it is first used.
 _HOMES = {
     "Answers": "perdure.interpreters.simulate.script",
+    "CrashSafe": "perdure.interpreters.simulate.crash",
+    "CrashUnsafe": "perdure.interpreters.simulate.crash",
     "FakeAgent": "perdure.testing.fakes",
     "NetworkRefused": "perdure.testing.network",
     "PlanSnapshot": "perdure.testing.snapshots",
@@ -30,6 +34,7 @@ _HOMES = {
     "Unscripted": "perdure.interpreters.simulate.script",
     "Unused": "perdure.interpreters.simulate.script",
     "after": "perdure.interpreters.simulate.script",
+    "assert_crash_safe": "perdure.testing.crashing",
     "assert_deterministic": "perdure.testing.determinism",
     "auto": "perdure.interpreters.simulate.script",
     "each": "perdure.interpreters.simulate.script",
@@ -41,6 +46,8 @@ _HOMES = {
 
 __all__ = [
     "Answers",
+    "CrashSafe",
+    "CrashUnsafe",
     "FakeAgent",
     "NetworkRefused",
     "PlanSnapshot",
@@ -51,6 +58,7 @@ __all__ = [
     "Unscripted",
     "Unused",
     "after",
+    "assert_crash_safe",
     "assert_deterministic",
     "auto",
     "each",

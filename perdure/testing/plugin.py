@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from perdure.api import Store
+    from perdure.interpreters.simulate.crash import CrashSafe
     from perdure.testing.fakes import FakeAgent
     from perdure.testing.simulating import Simulate
     from perdure.testing.snapshots import PlanSnapshot
@@ -33,6 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def simulate(request: pytest.FixtureRequest) -> Simulate:
     """`perdure.testing.simulate`, but an entry of the script that answers nothing fails the test."""
     from perdure.testing.simulating import strictly
+
+    return strictly(network=request.node.get_closest_marker(_NETWORK) is not None)
+
+
+@pytest.fixture
+def assert_crash_safe(request: pytest.FixtureRequest) -> Callable[..., CrashSafe]:
+    """`perdure.testing.assert_crash_safe`, but an entry of the script that answers nothing fails the test."""
+    from perdure.testing.crashing import strictly
 
     return strictly(network=request.node.get_closest_marker(_NETWORK) is not None)
 

@@ -66,6 +66,7 @@ def simulate(
         >>> sim.elapsed.days, sim.value()
         (3, Approved(by='', note='', at=None))
     """
+    __tracebackhide__ = True  # pytest then shows the line of the test
     cast = Cast(answers, agents, steps, seed=seed, handled=handlers or ())
     work = run(effect, cast, {Ask: asks(None), **(handlers or {})}, start, cancel_after)
     with contextlib.nullcontext() if network else refused():
@@ -105,6 +106,7 @@ def strictly(*, network: bool) -> Simulate:
     allowed = network
 
     def strict(effect: Effect[A, E], *, network: bool = allowed, **script: Any) -> Simulated[A, E]:
+        __tracebackhide__ = True  # pytest then shows the line of the test
         sim = simulate(effect, network=network, **script)
         if sim.unused:
             told = "\n".join(map(str, sim.unused))

@@ -43,6 +43,7 @@ class PlanSnapshot:
         Raises:
             AssertionError: The plan is another one, or there is no file yet.
         """
+        __tracebackhide__ = True  # pytest then shows the line of the test
         now = f"{plan(effect, faults=faults)}\n"
         file = self._file(name)
         if self.update:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import attrs
 import pytest
 from returns.result import Failure, Success
-from worlds import Boundaries, Lab, now
+from worlds import Lab
 
 import perdure
 from perdure import Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
@@ -22,6 +22,8 @@ from perdure.agents.reply import COURSES, AgentError, Call, Cost, Event, Kind, R
 from perdure.core.asked import Again, Answer, Asked, Attempt
 from perdure.core.effect import Call as WorkflowCall
 from perdure.interpreters.durable.ending import Finished, Parked
+from perdure.interpreters.simulate.points import Points
+from perdure.interpreters.simulate.world import at_once
 
 
 @attrs.frozen
@@ -72,7 +74,7 @@ class Asking(Lab):
     noted: list[Any] = attrs.field(factory=list)
 
 
-def lab(agents: Any, output: Any = str, *, boundaries: Boundaries | None = None, **options: Any) -> Asking:
+def lab(agents: Any, output: Any = str, *, crashes: Sequence[str] = (), **options: Any) -> Asking:
     """One ask, in a world in memory."""
 
     def body() -> Any:
@@ -84,9 +86,9 @@ def lab(agents: Any, output: Any = str, *, boundaries: Boundaries | None = None,
     assert isinstance(made, WorkflowCall)
 
     def perform(asked: Asked) -> Answer | Again:
-        return now(handler(attrs.evolve(asked, note=world.noted.append)))  # type: ignore[arg-type]  # a coroutine
+        return at_once(handler(attrs.evolve(asked, note=world.noted.append)))  # type: ignore[arg-type]  # a coroutine
 
-    world = Asking(made, perform, boundaries=boundaries or Boundaries())
+    world = Asking(made, perform, points=Points(crashes))
 
     def clock() -> datetime:
         return datetime.fromtimestamp(world.clock.now() / 1000, UTC)
@@ -155,7 +157,7 @@ def test_an_agent_that_does_not_know_us_is_not_asked_again_in_the_run() -> None:
     made = flow()
     assert isinstance(made, WorkflowCall)
     handler = asks(None)
-    world = Lab(made, lambda asked: now(handler(asked)))  # type: ignore[arg-type]  # a coroutine
+    world = Lab(made, lambda asked: at_once(handler(asked)))  # type: ignore[arg-type]  # a coroutine
 
     assert ended(world) == Success("yes")
     assert len(stranger.calls) == 1
@@ -245,6 +247,24 @@ def test_a_long_wait_is_waited_for_where_there_is_nobody_else() -> None:
     assert waits(world) == [("rate: slow down", 3600)]
 
 
+def test_who_was_given_up_is_not_asked_again_after_the_wait_for_another() -> None:
+    quota = AgentError("quota", "come back", retry_after=timedelta(hours=5))
+    used_up, broken = speaker("a", quota, AgentError("config", "gone")), speaker("b", AgentError("config", "no"))
+
+    outcome = ended(lab([used_up, broken]))
+
+    reasons = "a: quota: come back; b: config: no; a: config: gone"
+    assert outcome == Failure(StepFault("q", "config", f"every agent failed: {reasons}"))
+    assert (len(used_up.calls), len(broken.calls)) == (2, 1)
+
+
+def test_a_wait_that_cannot_be_meant_is_a_month() -> None:
+    world = lab(speaker("limited", AgentError("rate", "slow down", retry_after=timedelta.max), "yes"))
+
+    assert ended(world) == Success("yes")
+    assert waits(world) == [("rate: slow down", 31 * 24 * 3600)]
+
+
 def test_a_quota_that_never_ends_is_given_up_in_the_end() -> None:
     used_up = speaker("used-up", AgentError("quota", "come back", retry_after=timedelta(hours=5)))
 
@@ -278,11 +298,11 @@ def test_a_crash_anywhere_changes_neither_the_agent_nor_the_bounds(crew: str) ->
     calm = lab(CREWS[crew](), Review)
     assert ended(calm) == Success(Review(True, []))
 
-    for crash_at in range(1, calm.boundaries.count + 1):
+    for point in calm.points.met:
         agents = CREWS[crew]()
-        world = lab(agents, Review, boundaries=Boundaries(crash_at))
+        world = lab(agents, Review, crashes=[point.label])
 
-        assert ended(world) == Success(Review(True, [])), crash_at
+        assert ended(world) == Success(Review(True, [])), point
         asked = [call.attempt.number for agent in agents for call in agent.calls]
         assert asked == sorted(asked), "an agent that was given up was asked again"
         assert len(asked) <= len(calm.executed) + 1, "only the attempt that was cut off is made again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import attrs
@@ -11,7 +12,7 @@ import pytest
 from fake_models import Provider, Said, by_turn, in_order
 from fake_models import Use as Wanted
 from returns.result import Failure, Result, Success
-from worlds import Boundaries, Lab, now
+from worlds import Lab
 
 from perdure import Attempt, Defect, Do, Model, StepFault, ask, attempt, run_in_memory, step, workflow
 from perdure.agents import asking
@@ -22,6 +23,8 @@ from perdure.core.agents import Agent
 from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call as WorkflowCall
 from perdure.core.leaves import Ask
+from perdure.interpreters.simulate.points import Points
+from perdure.interpreters.simulate.world import at_once
 
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
 
@@ -134,7 +137,7 @@ class Speaker:
 
 
 def lab(
-    monkeypatch: pytest.MonkeyPatch, tools: list[Any], *wants: tuple[Use, ...], crash_at: int | None = None, **more: Any
+    monkeypatch: pytest.MonkeyPatch, tools: list[Any], *wants: tuple[Use, ...], crashes: Sequence[str] = (), **more: Any
 ) -> Lab:
     """One ask of a model that is played."""
     played = Speaker("openai/gpt-4o", list(wants))
@@ -153,9 +156,9 @@ def lab(
     handler = asks(None)
 
     def perform(asked: Asked) -> Answer | Again:
-        return now(handler(asked))  # type: ignore[arg-type]  # a coroutine
+        return at_once(handler(asked))  # type: ignore[arg-type]  # a coroutine
 
-    return Lab(made, perform, boundaries=Boundaries(crash_at))
+    return Lab(made, perform, points=Points(crashes))
 
 
 def outcome(world: Lab) -> Any:
@@ -203,13 +206,13 @@ def test_a_crash_anywhere_repeats_no_once_tool_and_loses_no_result(monkeypatch: 
     calm = lab(monkeypatch, [pay], wants)
     assert outcome(calm) == Success("paid 3")
 
-    for crash_at in range(1, calm.boundaries.count + 1):
+    for point in calm.points.met:
         paid.clear()
-        world = lab(monkeypatch, [pay], wants, crash_at=crash_at)
+        world = lab(monkeypatch, [pay], wants, crashes=[point.label])
 
         told = outcome(world)
 
-        assert len(paid) <= 1, calm.boundaries.seen[crash_at - 1]
+        assert len(paid) <= 1, point
         assert told == Success("paid 3" if paid and told != Success(CUT_OFF) else CUT_OFF)
 
 
@@ -224,9 +227,9 @@ def test_a_crash_repeats_an_idempotent_tool_under_the_same_key(monkeypatch: pyte
     calm = lab(monkeypatch, [send], wants)
     outcome(calm)
 
-    for crash_at in range(1, calm.boundaries.count + 1):
+    for point in calm.points.met:
         keys.clear()
-        assert outcome(lab(monkeypatch, [send], wants, crash_at=crash_at)) == Success("sent")
+        assert outcome(lab(monkeypatch, [send], wants, crashes=[point.label])) == Success("sent")
         assert len(set(keys)) == 1
 
 

@@ -43,6 +43,15 @@ def test_targets_are_read_and_not_imported(terminal: Terminal) -> None:
     assert "gated" in [each.rpartition(":")[2] for each in offered(terminal, "run", "flows.py:g")]
 
 
+def test_a_graph_is_offered_of_targets_and_of_runs(terminal: Terminal) -> None:
+    terminal.here("run", "flows.py:gated", "-a", "name=bees", "--id", "flown-1")
+
+    found = offered(terminal, "graph", "flo")
+
+    assert found[-1] == "flown-1"
+    assert "flows.py:gated" in found
+
+
 def test_nothing_is_offered_and_nothing_made_where_there_is_nothing(terminal: Terminal) -> None:
     assert offered(terminal, "show", "") == []
     assert offered(terminal, "run", "none.py:x") == []

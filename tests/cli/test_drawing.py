@@ -100,6 +100,14 @@ def test_the_name_of_a_file_says_the_format(shipping: Terminal, name: str, begin
     assert (shipping.folder / name).read_text().startswith(begins)
 
 
+def test_the_document_says_where_the_drawing_went(shipping: Terminal) -> None:
+    found = shipping.here("graph", "gate.py:gate", "-o", "a.svg", "--json").document
+
+    assert (found["format"], found["file"], found["content"]) == ("svg", "a.svg", None)
+    assert [node["state"] for node in found["nodes"]] == [None] * 4
+    assert (shipping.folder / "a.svg").exists()
+
+
 def test_a_format_that_is_said_counts_more_than_the_name(shipping: Terminal) -> None:
     shipping.here("graph", "gate.py:gate", "-o", "a.svg", "--format", "dot")
 

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
+from terminal import Terminal, ended, until
+
+from perdure.cli.foreseeing import Foreseen, told
+from perdure.interpreters.durable.verdicts import GoesOn
 
 
 def edited(terminal: Terminal, old: str, new: str) -> None:
@@ -140,6 +143,43 @@ def test_without_a_database_there_are_no_runs_to_judge_and_none_is_made(terminal
     assert said.code == 2
     assert "there is no database" in said.err
     assert not terminal.database.exists()
+
+
+def test_a_blocked_run_is_told_to_go_on_once_its_workflow_is_mended(terminal: Terminal) -> None:
+    assert terminal.alone("run", "flows.py:buggy", "--id", "r1").code == 1
+
+    before = terminal.alone("check", "flows.py:buggy", "--runs", "--json").document["runs"]
+    edited(terminal, '    raise ZeroDivisionError("a bug")', "    return 1")
+    after = terminal.alone("check", "flows.py:buggy", "--runs", "--json").document["runs"]
+
+    assert [(run["state"], run["verdict"]) for run in (*before, *after)] == [
+        ("blocked", "cannot"),
+        ("blocked", "goes-on"),
+    ]
+    assert terminal.alone("resume", "r1").code == 0
+
+
+def test_a_run_that_is_being_driven_is_judged_too(terminal: Terminal) -> None:
+    door = terminal.folder / "door"
+    process = terminal.started("run", "flows.py:behind", "-a", f"door={door}", "--id", "r1")
+    until(Path(f"{door}.knocks").exists)
+
+    (run,) = terminal.alone("check", "flows.py:behind", "--runs", "--json").document["runs"]
+
+    assert (run["state"], run["verdict"]) == ("running", "goes-on")
+    door.touch()
+    assert ended(process).code == 0
+
+
+def test_of_many_runs_those_of_which_there_is_nothing_to_say_are_counted() -> None:
+    fine = [Foreseen(f"r{n}", "paused", GoesOn(), ("perdure", "resume", f"r{n}")) for n in range(25)]
+    other = Foreseen("other", "paused", GoesOn(changed=("flow/a",)), ("perdure", "resume", "other"))
+
+    lines = told([*fine, other])
+
+    assert lines[0] == "26 runs in flight: 26 go on"
+    assert lines[1:21] == [f"  r{n}  goes on" for n in range(20)]
+    assert lines[21:23] == ["  other  goes on with changed inputs: flow/a", "  … 5 more go on: --json has them all"]
 
 
 def _kept(terminal: Terminal) -> dict[str, bytes]:

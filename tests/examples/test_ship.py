@@ -16,6 +16,7 @@ from returns.result import Failure, Success
 import perdure
 from perdure import Approved, Denied, Model, Waiting, run_in_memory
 from perdure.interpreters.durable.adapters import places
+from perdure.testing import assert_crash_safe
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ship.py"
@@ -75,6 +76,13 @@ def test_on_sqlite_a_denial_is_recorded_as_the_workflows_own_failure(example: An
     assert outcome == again == Failure(example.Rejected("ann", "too risky"))
     assert state == "failed"
     assert executed(tmp_path) == {"ship/research": 1, "ship/plan": 1}
+
+
+@pytest.mark.parametrize("decision", ["approve", Denied(by="ann", note="too risky")])
+def test_no_crash_and_no_two_crashes_change_what_is_shipped(example: Any, decision: object) -> None:
+    proved = assert_crash_safe(example.ship("bees"), answers={"approve-plan": decision}, depth=2)
+
+    assert proved.tried[1].runs == proved.tried[1].of
 
 
 def test_what_the_wheel_brings_is_the_example() -> None:

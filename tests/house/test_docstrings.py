@@ -30,6 +30,7 @@ SHOWN = {
     "perdure.core.workflow": 1,
     "perdure.core.faults": 1,
     "perdure.core.retry": 1,
+    "perdure.testing.crashing": 1,
     "perdure.testing.fakes": 1,
     "perdure.testing.histories": 2,
     "perdure.testing.simulating": 1,

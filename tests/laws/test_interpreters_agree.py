@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from returns.result import Success
 from strategies import ANSWERS, PROGRAMS, Random, concurrent_effects, effects, ended, program
-from worlds import Boundaries, Lab
+from worlds import Lab
 
 import perdure
 from perdure import Waiting
@@ -23,6 +23,7 @@ from perdure.core.effect import Call
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.ending import Finished
 from perdure.interpreters.durable.ports import Entry
+from perdure.interpreters.simulate.points import Points
 from perdure.testing import simulate
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -47,10 +48,10 @@ def perform(asked: Asked) -> Answer:
         return blame(op, error)
 
 
-def lab(call: Call[Any, Any], crash_at: int | None = None) -> Lab:
-    made = Lab(call, perform, boundaries=Boundaries(crash_at))
+def lab(call: Call[Any, Any], *crashes: str) -> Lab:
+    made = Lab(call, perform, points=Points(crashes))
     for _ in range(20):
-        made.store.send(made.run_id, "go", codec.dumps(ANSWERS["go"], int))
+        made.send("go", codec.dumps(ANSWERS["go"], int))
     return made
 
 
@@ -100,8 +101,8 @@ def test_a_crash_anywhere_changes_neither_the_outcome_nor_the_requests(effect: R
     clean = lab(call)
     end = clean.to_the_end(GATES)
 
-    for point in range(1, clean.boundaries.count + 1, 3):
-        crashed = lab(call, point)
+    for point in clean.points.met[::3]:
+        crashed = lab(call, point.label)
         assert crashed.to_the_end(GATES) == end
         assert requests(crashed.entries) == requests(clean.entries)
 

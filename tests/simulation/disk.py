@@ -88,6 +88,7 @@ class SimulatedDatabase(Database):
         self.mood: Mood | None = None
         self.happened: Mood | None = None
         self._disk = disk
+        self._readonly = False
         self._writer: sqlite3.Connection | None = None
         self._closed = False
         self.reader = self._opened()

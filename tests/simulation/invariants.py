@@ -78,7 +78,7 @@ class _Checked:
         self._executions()
         self._people()
 
-    # -- the journal -------------------------------------------------------------------------------------------------------
+    # -- the journal ---------------------------------------------------------------------------------------------------
 
     def _journal(self) -> None:
         run_id = self._run.run_id
@@ -123,7 +123,7 @@ class _Checked:
             raise Violation("a run ends as the reference does", f"it ended, and {list(machine.pending)} are open")
         return machine.outcome
 
-    # -- one outcome -------------------------------------------------------------------------------------------------------
+    # -- one outcome ---------------------------------------------------------------------------------------------------
 
     def _true(self, entry: Entry, op: Op[Any, Any], outcome: Answer) -> None:
         """What is recorded is what happened."""
@@ -169,6 +169,8 @@ class _Checked:
                 said = this.answer.failure() if this is not None and isinstance(this.answer, Failure) else None
                 demand((getattr(said, "error", ""), getattr(said, "reason", "")) == (error, reason), _TRUE, f"{entry}")
                 return
+            case _:
+                pass
         demand(this is not None and this.answer == outcome, _TRUE, f"{entry}, but {made}")
 
     def _answer(self, entry: Entry, outcome: Answer) -> None:
@@ -195,7 +197,7 @@ class _Checked:
             return
         demand(comparable(end) == expected, "a run ends as the model does", f"{end}, not {expected}")
 
-    # -- the rest of the world -----------------------------------------------------------------------------------------------
+    # -- the rest of the world -----------------------------------------------------------------------------------------
 
     def _executions(self) -> None:
         run_id = self._run.run_id

@@ -7,7 +7,7 @@ or several batches in one commit, and says what it has to say to a database that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 from returns.result import Failure, Success
@@ -20,7 +20,19 @@ from perdure.interpreters.durable.database import Busy
 from perdure.interpreters.durable.ending import Finished
 from perdure.interpreters.durable.errors import Fenced, Owned, Unavailable
 from perdure.interpreters.durable.journal import Journal
-from perdure.interpreters.durable.ports import Batch, Claim, Ended, Entry, Event, Gate, Outside, Run, Stop, World
+from perdure.interpreters.durable.ports import (
+    Batch,
+    Claim,
+    Ended,
+    Entry,
+    Event,
+    Gate,
+    Outside,
+    Run,
+    Status,
+    Stop,
+    World,
+)
 from perdure.interpreters.durable.takeover import begin, holds, take_over
 from perdure.interpreters.durable.transactions import tried
 
@@ -78,7 +90,7 @@ class Process(Group):
         self.database = SimulatedDatabase(self.world.disk)
         self.journal = Journal(self.database)
 
-    # -- as clock and entropy of its drives ------------------------------------------------------------------------------
+    # -- as clock and entropy of its drives ----------------------------------------------------------------------------
 
     def now(self) -> int:
         now = 1_800_000_000_000 + self.world.scheduler.time + self.skew
@@ -91,7 +103,7 @@ class Process(Group):
     def run_id(self, now: int) -> str:
         raise AssertionError("runs of this world are named by those who start them")
 
-    # -- talking to the database -----------------------------------------------------------------------------------------
+    # -- talking to the database ---------------------------------------------------------------------------------------
 
     async def read(self, what: str, call: Callable[[], T]) -> T:
         """Ask, until the database answers or is broken.
@@ -158,8 +170,7 @@ class Process(Group):
             await scheduler.rest("in the queue", NEVER)
         if isinstance(job.answer, Exception):
             raise job.answer
-        answer: Any = job.answer  # Any: what the call returns, which the queue forgot
-        return answer
+        return cast("T", job.answer)  # what the call returned: the queue has forgotten its type
 
     async def _commits(self) -> None:
         """What the thread does that commits for all."""
@@ -179,7 +190,7 @@ class Process(Group):
                 job.actor.wake()
             await scheduler.point("after group commit")
 
-    # -- a worker's life -------------------------------------------------------------------------------------------------
+    # -- a worker's life -----------------------------------------------------------------------------------------------
 
     async def supervise(self) -> None:
         """Take up whatever could go on and is driven by nobody."""
@@ -241,7 +252,7 @@ class Process(Group):
             if isinstance(rest, Finished):
                 world.books.tell(run.run_id, rest.outcome)
         except (Owned, Fenced):
-            pass
+            world.struck("another worker has it", run.run_id, fault=False)
         except Unavailable:
             again_at = world.scheduler.time + 100
         finally:
@@ -261,7 +272,7 @@ class Process(Group):
             self.supervisor.wake()
 
 
-_OPEN = ("ready", "running", "parked", "blocked", "paused")
+_OPEN: tuple[Status, ...] = ("ready", "running", "parked", "blocked", "paused")
 
 
 def _nobody(entry: Entry) -> None:
@@ -291,17 +302,12 @@ class SimulatedStore:
         self._process, self._effects, self._books = process, effects, process.world.books
         self._journal = process.journal
         self._seen: tuple[int, int] | None = None
-        self._held = False
 
     async def database_id(self) -> str:
         return await self._process.read("reading", self._journal.database_id)
 
     async def find(self, run_id: str) -> Run | None:
-        def find() -> Run | None:
-            self._held = self._process.world.held(run_id)
-            return self._journal.find(run_id)
-
-        return await self._process.read("finding", find)
+        return await self._process.read("finding", lambda: self._journal.find(run_id))
 
     async def entries(self, run_id: str) -> Sequence[Entry]:
         return await self._process.read("reading the journal", lambda: self._journal.entries(run_id))
@@ -319,13 +325,14 @@ class SimulatedStore:
         self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
         def take() -> Claim | None:
+            held = self._process.world.held(run_id)
             claim = self._journal.claim(
                 run_id, owner, seen=seen, lease=lease, last=last, lease_until=lease_until, epoch=epoch
             )
             if claim is not None:
                 self._effects.claim = claim
-                if self._held:
-                    raise Violation("no run is taken from a live worker", f"{claim} was held when it was looked at")
+                if held:
+                    raise Violation("no run is taken from a live worker", f"{claim} was held by another")
             return claim
 
         return await self._process.write("claim", take)
@@ -342,8 +349,9 @@ class SimulatedStore:
         try:
             done = await self._process.write("commit", write, joins=True)
         finally:
-            if batch.status is not None or batch.opened:
-                self._process.world.poke()
+            asked = bool(batch.opened or batch.taken or batch.refused)
+            if asked or batch.status is not None:
+                self._process.world.poke(asked=asked)
         self._books.acknowledge(batch, held)
         return done
 

@@ -9,8 +9,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,6 @@ import attrs
 from perdure.core import codec
 from perdure.core.asked import Asked
 from perdure.core.effect import Call
-from perdure.interpreters.durable import drive
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.errors import Unavailable
 from perdure.interpreters.durable.ports import Run
@@ -63,13 +61,20 @@ class Played:
     """How a world went.
 
     Attributes:
+        seed: What everything followed from.
+        without: Numbers of faults that were left out.
+        chosen: The programs were given, and not drawn.
         faults: What went wrong, in order.
         counts: Faults, and other things worth counting, by kind.
         digest: Of every turn and every row: the same for the same seed.
+        trees: The programs of its runs.
+        trace: Every turn: when, who, where.
         broken: The promise that was broken, if one was.
     """
 
     seed: int
+    without: frozenset[int]
+    chosen: bool
     faults: tuple[Fault, ...]
     counts: Counter[str]
     turns: int
@@ -82,8 +87,8 @@ class Played:
 class Simulation:
     """One world."""
 
-    def __init__(self, seed: int, without: frozenset[int] = frozenset()) -> None:
-        self.seed, self.without = seed, without
+    def __init__(self, seed: int, without: frozenset[int], trees: Mapping[str, str]) -> None:
+        self.seed, self.without, self._chosen = seed, without, bool(trees)
         self.rng = random.Random(seed)
         self.scheduler = Scheduler(self.rng)
         self.disk = disk()
@@ -97,15 +102,17 @@ class Simulation:
             lease=timedelta(seconds=self.rng.choice((3, 3, 10))),
             linger=timedelta(seconds=self.rng.choice((0, 0, 5))),
             grace=timedelta(milliseconds=self.rng.choice((0, 100, 1000))),
+            # Looked outside seldom, there is more room for what comes in between.
+            poll=timedelta(milliseconds=self.rng.choice((50, 400))),
             on_change="refuse",
         )
         self.trees: dict[str, str] = {}
         self.calls: dict[str, Call[Any, Any]] = {}
         for number in range(1, self.rng.choice((1, 1, 1, 2)) + 1):
-            tree = json.dumps(draw(self.rng, self.rng.choice((1, 2, 3, 4, 6))))
-            call = program(tree)
+            run_id, drawn = f"run-{number}", json.dumps(draw(self.rng, self.rng.choice((1, 2, 3, 4, 6))))
+            call = program(trees.get(run_id, drawn))
             assert isinstance(call, Call)
-            self.trees[f"run-{number}"], self.calls[f"run-{number}"] = tree, call
+            self.trees[run_id], self.calls[run_id] = trees.get(run_id, drawn), call
         self._rate = self.rng.choice((0.0, 0.01, 0.02, 0.05))
         self._moody = self.rng.choice((0.0, 0.03, 0.1))
         self._drawn = 0
@@ -115,27 +122,28 @@ class Simulation:
         self._boots, self._booted_at = 1, 0
         self._nursery: Actor | None = None
 
-    # -- playing ---------------------------------------------------------------------------------------------------------
+    # -- playing -------------------------------------------------------------------------------------------------------
 
     def play(self) -> Played:
         """Let it happen."""
         broken: Violation | None = None
-        with _poll(self.rng.choice((50, 400))):
-            try:
-                self._populate()
-                self._play()
-                invariants.check(self)
-            except Violation as violation:
-                broken = violation
-            except Exception as error:
-                broken = Violation("nothing is raised that is not promised", f"{type(error).__name__}: {error}")
-                broken.__cause__ = error
-            finally:
-                for group in self._workers.values():
-                    group.alive = False
-                self.scheduler.end(lambda actor: True)
+        try:
+            self._populate()
+            self._play()
+            invariants.check(self)
+        except Violation as violation:
+            broken = violation
+        except Exception as error:
+            broken = Violation("nothing is raised that is not promised", f"{type(error).__name__}: {error}")
+            broken.__cause__ = error
+        finally:
+            for group in self._workers.values():
+                group.alive = False
+            self.scheduler.end(lambda actor: True)
         return Played(
             self.seed,
+            self.without,
+            self._chosen,
             tuple(self.faults),
             self.counts,
             len(self.scheduler.trace),
@@ -180,7 +188,7 @@ class Simulation:
         self.chaos = False
         for actor in self.scheduler.actors:
             actor.group.thaws_at = 0
-        self.poke()
+        self.poke(asked=True)
 
     async def _nature(self) -> None:
         """Workers are born, and runs are started, until there are enough of both."""
@@ -225,10 +233,10 @@ class Simulation:
             claims=1,
         )
         store = SimulatedStore(worker, SimulatedEffects(worker, run_id))
-        while True:
+        run: Run | None = None
+        while run is None:
             try:
                 run = await store.start(mine)
-                break
             except Unavailable:
                 await self.scheduler.rest("to start again", self.scheduler.time + 200)
         self.books.started.add(run_id)
@@ -236,7 +244,7 @@ class Simulation:
         if run == mine and run_id not in worker.drives:
             worker.drive(run, fresh=True)
 
-    # -- what goes wrong -------------------------------------------------------------------------------------------------
+    # -- what goes wrong -----------------------------------------------------------------------------------------------
 
     def _dice(self, chance: float) -> random.Random | None:
         """The numbers by which a fault happens now, if one does. They depend on the fault's number alone."""
@@ -325,7 +333,7 @@ class Simulation:
             self._kill(process)
         self._boots, self._booted_at = self._boots + 1, self.scheduler.time
 
-    # -- what the world is like ------------------------------------------------------------------------------------------
+    # -- what the world is like ----------------------------------------------------------------------------------------
 
     @property
     def epoch(self) -> str:
@@ -351,12 +359,14 @@ class Simulation:
             and (standing.lease_until or 0) > self.boot()
         )
 
-    def poke(self) -> None:
-        """Something has changed: whoever waits for that looks again."""
-        self.news += 1
+    def poke(self, *, asked: bool = False) -> None:
+        """Something has changed: workers look again, and people too where something is asked of them."""
+        self.news += asked
+        places = ("idle", "nothing to do") if asked else ("idle",)
+        soon = self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0)
         for actor in self.scheduler.actors:
-            if actor.place in ("idle", "nothing to do"):
-                actor.until = min(actor.until, self.scheduler.time + (self.rng.choice((0, 0, 50)) if self.chaos else 0))
+            if actor.place in places:
+                actor.until = min(actor.until, soon)
 
     def lasts(self, asked: Asked) -> int:
         """How long an attempt takes, in milliseconds."""
@@ -377,16 +387,6 @@ class Simulation:
         return digest.hexdigest()
 
 
-@contextmanager
-def _poll(milliseconds: int) -> Iterator[None]:
-    """How often a drive looks outside, in this world: seldom, there is more room for what comes in between."""
-    before, drive.POLL = drive.POLL, milliseconds
-    try:
-        yield
-    finally:
-        drive.POLL = before
-
-
-def play(seed: int, without: frozenset[int] = frozenset()) -> Played:
-    """The world of this seed, without those of its faults."""
-    return Simulation(seed, without).play()
+def play(seed: int, without: frozenset[int] = frozenset(), trees: Mapping[str, str] = {}) -> Played:
+    """The world of this seed, without those of its faults, and with these programs for the runs that it has."""
+    return Simulation(seed, without, trees).play()

@@ -113,6 +113,8 @@ def test_an_entry_that_answers_nothing_fails_the_test_and_says_what_was_asked(pr
 
     result.assert_outcomes(failed=1)
     text = said(result)
+    assert ">       simulate(letter(" in text
+    assert "def strict(" not in text
     assert "steps['drafts'] was never used; did you mean 'draft'?" in text
     assert "Remove it, or mend its name; perdure.testing.simulate, imported, only lists it in `.unused`." in text
     assert "letter/draft (step): <Success: about bees>" in text

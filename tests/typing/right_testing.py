@@ -47,7 +47,7 @@ def test_it(simulate: Simulate) -> None:
 # program: strategies are of the types that they are made from
 def drawn(data: st.DataObject) -> None:
     assert_type(data.draw(of(int | None)), int | None)
-    assert_type(data.draw(inputs_of(fetch)), Effect[int, StepFault])
+    assert_type(inputs_of(fetch), st.SearchStrategy[Effect[int, StepFault]])
     assert_type(data.draw(outputs_of(ship)), Draft)
     assert_type(simulate(ship("bees"), **data.draw(scripts(ship("bees")))).value(), Draft)
     assert_type(simulate(ship("bees"), **data.draw(fault_plans(ship("bees")))).value(), Draft)

@@ -37,6 +37,7 @@ from perdure.interpreters.durable.ports import (
     Gate,
     GateKind,
     Kind,
+    Left,
     Noted,
     Outside,
     SignalRow,
@@ -48,8 +49,6 @@ from perdure.interpreters.durable.recording import Recording, Tell, begun, signa
 from perdure.interpreters.durable.replay import History, OnChange, Replayed, Unfinished, performed
 from perdure.interpreters.durable.times import at, millis, moment
 
-#: How often a driven run looks whether somebody answered, signalled or cancelled it, in milliseconds.
-POLL = 50
 #: Nobody left anything.
 _NOTHING: Final = Outside()
 #: No more of a traceback is kept, in characters.
@@ -66,6 +65,7 @@ class Options:
         lease: How long a run is this worker's without a sign of life. Renewed at a third of it.
         linger: Timers nearer than this are waited for in the process; for later ones the run parks.
         grace: How long running attempts may still end and be recorded once the worker is to stop.
+        poll: How often a driven run looks whether somebody answered, signalled or cancelled it.
         on_change: What happens to a recorded outcome whose input is now another.
         rename: Old names (or paths) to new ones.
     """
@@ -73,6 +73,7 @@ class Options:
     lease: timedelta = timedelta(seconds=30)
     linger: timedelta = timedelta(0)
     grace: timedelta = timedelta(seconds=5)
+    poll: timedelta = timedelta(milliseconds=50)
     on_change: OnChange = "keep"
     rename: Mapping[str, str] = {}
 
@@ -136,6 +137,11 @@ class Drive:
         self._heeded = history.cancelled_at is not None
         self._look_outside = False
         self._next_poll = 0
+
+    def asked(self, path: str) -> Op[Any, Any] | None:
+        """What is open under a path, if anything is."""
+        request = self._machine.pending.get(path)
+        return request.op if request is not None else None
 
     async def run(self, effects: Effects, tell: Tell) -> Rest:
         """Drive to the end, to rest, or until told to stop.
@@ -270,13 +276,11 @@ class Drive:
         prompt, expires = (op.prompt, op.expires) if isinstance(op, Suspend) else ("", None)
         schema, home = codec.canonical(json_schema(op.output)), self._history.recorded(path)
         subject = codec.digest(codec.canonical([self.run_id, home, prompt, show, schema]))
-        if known is not None and gate is not None and gate.subject == subject:
-            if gate.status == "expired" and expires is not None:
-                self._reply(op, path, gate.number, "wake", Failure(Expired(op.name, expires)))
-                return
-            if gate.status in ("open", "decided"):
-                self._await(path, Waiting(op, gate.number, kind, gate.expires_at))
-                return
+        # One that was expired just before a crash expires once more, in the order of time.
+        goes_on = ("open", "decided") if expires is None else ("open", "decided", "expired")
+        if known is not None and gate is not None and gate.subject == subject and gate.status in goes_on:
+            self._await(path, Waiting(op, gate.number, kind, gate.expires_at))
+            return
         now, past = self._world.clock.now(), self._history.attempts.get(path, 0)
         number = max(known.attempts if known else 0, gate.number if gate else 0, past) + 1
         due = at(moment(now) + expires) if expires is not None else None
@@ -376,6 +380,8 @@ class Drive:
                     self._stopping(event)
                 case Noted():
                     self._noted(event)
+                case Left():
+                    self._look_outside = True
                 case Ended():
                     self._ended(event)
 
@@ -389,7 +395,7 @@ class Drive:
             if self._look_outside or self._world.store.changed():
                 self._look_outside = False
                 outside = await self._world.store.outside(self.run_id, self._awaits())
-            self._next_poll = self._world.clock.boot() + POLL
+            self._next_poll = self._world.clock.boot() + millis(self._options.poll)
         if outside is _NOTHING and not self._timers:
             return happened
         if outside.cancel is not None and not self._heeded:

@@ -298,7 +298,12 @@ class Stop:
     why: str
 
 
-Event: TypeAlias = Ended | Noted | Stop
+@attrs.frozen
+class Left:
+    """Somebody left something for the run: a hint to look outside now, in worlds that can tell."""
+
+
+Event: TypeAlias = Ended | Noted | Stop | Left
 
 
 class Effects(Protocol):

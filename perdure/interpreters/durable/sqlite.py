@@ -130,7 +130,7 @@ class SqliteStore:
         before, seen.last = seen.last, self.journal.seen()
         return before != seen.last
 
-    # -- writes of others --------------------------------------------------------------------------------------------
+    # -- what others write, and look at --------------------------------------------------------------------------------
 
     async def answer(
         self,
@@ -159,6 +159,10 @@ class SqliteStore:
     async def ask_cancel(self, run_id: str, reason: str, now: int) -> Run:
         """As `Journal.ask_cancel`."""
         return await self._write(functools.partial(self.journal.ask_cancel, run_id, reason, now), joins=False)
+
+    async def signals(self, run_id: str) -> Sequence[SignalRow]:
+        """As `Journal.signals`."""
+        return await self._read(functools.partial(self.journal.signals, run_id))
 
     # -- where writes run --------------------------------------------------------------------------------------------
 

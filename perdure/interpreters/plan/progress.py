@@ -159,11 +159,15 @@ class _Walk:
         self.been[node.id] = None
         if node.role == "fork" and node.question and self._answers(node, {"0", "1"}) == {"0"}:
             return [self._join_of(node.id)]
-        ways = self._ways(node)
+        ways = [edge for edge in self._ways(node) if self.nodes[edge.target].role not in _ENDS or self._ended(edge)]
         if not ways and self.out[node.id]:
             self.rests[node.id] = None
         self.taken.update(ways)
         return [edge.target for edge in ways]
+
+    def _ended(self, edge: Edge) -> bool:
+        """Whether the run has ended as the way does."""
+        return self.nodes[edge.target].role == self.end
 
     def _join_of(self, fork: str) -> str:
         """The join that belongs to a fork."""
@@ -203,8 +207,7 @@ class _Walk:
             last = next((each for each in records if each.state not in _BEHIND), records[-1])
             return Mark(last.state, last.attempts or 1, len(records))
         if node.id in self.been and node.role in _ENDS:
-            here = self.end == node.role
-            return Mark(_ENDS[node.role] if here else "skipped" if self.end else "ahead")
+            return Mark(_ENDS[node.role])
         if node.id in self.been:
             return Mark("passed")
         return Mark("ahead" if ahead else "skipped")
@@ -222,7 +225,7 @@ class _Walk:
         edges = self.out[node.id]
         if node.key and not any(each.state == "done" for each in self.records[node.id]):
             # A failure leads on where the program goes on after it; where to, the plan may not know.
-            return [edge for edge in edges if any(self._first(edge))] if self._failed(node.id) else []
+            return [edge for edge in edges if self._first(edge)[0]] if self._failed(node.id) else []
         if node.role == "again":
             last = max(len(self.records[id]) for id in self._body(node.id)) >= node.rounds
             return [edge for edge in edges if (edge.back or last) and self._went([edge])]
@@ -234,24 +237,26 @@ class _Walk:
         return self._went(edges)
 
     def _went(self, edges: Sequence[Edge]) -> list[Edge]:
-        """The ways of which the first request was made; else those to nothing but an end, where the run has ended."""
+        """The ways of which a first request was made; else those that may end without one, where the run has ended."""
         first = {edge: self._first(edge) for edge in edges}
-        asked = [edge for edge, requests in first.items() if any(requests)]
-        return asked or [edge for edge, requests in first.items() if self.end and not requests]
+        asked = [edge for edge, (made, _) in first.items() if made]
+        return asked or [edge for edge, (_, ends) in first.items() if self.end and ends]
 
-    def _first(self, edge: Edge) -> list[bool]:
-        """Of every request that may come first that way, whether it was made: in a next round, once more."""
-        seen, todo, made = set[Edge](), [edge], list[bool]()
+    def _first(self, edge: Edge) -> tuple[bool, bool]:
+        """Whether a request that may come first on a way was made, in a next round once more; whether the end may."""
+        seen, todo, made, ends = set[Edge](), [edge], False, False
         while todo:
             way = todo.pop()
             if way in seen:
                 continue
             seen.add(way)
-            if self.nodes[way.target].key:
-                made.append(len(self.records[way.target]) > (1 if way.back else 0))
+            node = self.nodes[way.target]
+            if node.key:
+                made = made or len(self.records[node.id]) > (1 if way.back else 0)
             else:
-                todo += self.out[way.target]
-        return made
+                ends = ends or node.role == self.end
+                todo += self.out[node.id]
+        return made, ends
 
     def _body(self, again: str) -> set[str]:
         """The nodes of one round."""

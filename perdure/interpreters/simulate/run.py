@@ -247,7 +247,7 @@ class _World:
                 return None, _AT_ONCE
             case _:
                 answer = await find(self._handlers, op)(Asked(op.given(), attempt, one.known))
-                _raise_what_is_for_the_test(answer)
+                raise_what_is_for_the_test(answer)
                 return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
 
     def _ended(self, one: _Open, answer: Answer | Again) -> None:
@@ -283,7 +283,7 @@ class _World:
         heapq.heappush(self._due, (due, self._dice.random(), self._planned, one, answer))
 
 
-def _raise_what_is_for_the_test(answer: Answer | Again) -> None:
+def raise_what_is_for_the_test(answer: Answer | Again) -> None:
     """What the simulation refuses inside of real code is no failure of that code."""
     error: object = answer.failure() if isinstance(answer, Failure) else None
     error = answer.error if isinstance(answer, Again) else error

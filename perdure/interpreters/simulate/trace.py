@@ -117,6 +117,7 @@ class Simulated(Generic[A, E]):
         Raises:
             AssertionError: It failed; the message shows the failure and what led to it.
         """
+        __tracebackhide__ = True  # pytest then shows the line of the test
         match self.outcome:
             case Success(value):
                 return value

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 from returns.result import Failure, Success
-from worlds import Boundaries, Lab
+from worlds import Lab
 
 from perdure import Do, Interrupted, Retry, StepFault, run_in_memory, sleep, step, workflow
 from perdure.core.asked import Again, Answer, Asked, Attempt
@@ -20,7 +20,8 @@ from perdure.interpreters.durable.adapters.effects import LoopEffects
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.durable.ports import Ended, Noted
-from perdure.testing import simulate
+from perdure.interpreters.simulate.points import Points
+from perdure.testing import assert_crash_safe, simulate
 
 MINUTE = timedelta(minutes=1)
 
@@ -81,8 +82,8 @@ def test_a_crash_anywhere_changes_neither_what_is_known_nor_when_it_goes_on() ->
     expected = calm.to_the_end({})
     assert expected == Finished(Success("after [1, 2]"))
 
-    for crash_at in range(1, calm.boundaries.count + 1):
-        run = lab(fetches(), hop, boundaries=Boundaries(crash_at))
+    for point in calm.points.met:
+        run = lab(fetches(), hop, points=Points([point.label]))
         began = run.clock.now()
 
         ended = run.to_the_end({})
@@ -90,7 +91,7 @@ def test_a_crash_anywhere_changes_neither_what_is_known_nor_when_it_goes_on() ->
         # A cut attempt takes a number, so the numbers in what is known may skip; the count of them may not.
         assert isinstance(ended, Finished)
         said = json.loads(ended.outcome.unwrap().removeprefix("after "))
-        assert len(said) == 2, run.boundaries.seen
+        assert len(said) == 2, point
         assert run.clock.now() - began >= 120_000
 
 
@@ -133,8 +134,8 @@ def test_a_once_step_that_asked_for_more_is_not_interrupted_but_one_that_was_cut
 
     calm = lab(pays(), perform)
     calm.to_the_end({})
-    crash_at = 1 + calm.boundaries.seen.index("before effect pays/pay", 6)
-    cut = lab(pays(), perform, boundaries=Boundaries(crash_at))
+    last = [point.label for point in calm.points.met if point.where == "effect"][-1]
+    cut = lab(pays(), perform, points=Points([last]))
     ended = cut.to_the_end({})
     assert isinstance(ended, Finished)
     assert isinstance(ended.outcome.failure(), Interrupted)
@@ -194,6 +195,16 @@ def test_a_simulation_makes_the_same_attempts_in_no_time() -> None:
     assert played.value() == "after [1, 2]"
     assert played.elapsed == 2 * MINUTE
     assert [each.attempt for each in played.trace] == [1, 2, 3]
+
+
+def test_a_handler_that_asks_for_another_attempt_is_crash_safe() -> None:
+    async def handle(asked: Asked) -> Answer | Again:
+        tries = asked.known.get("tries", 0)
+        return Success("done") if tries == 2 else Again(OSError("busy"), {"tries": tries + 1}, MINUTE)
+
+    safe = assert_crash_safe(fetches(), handlers={Step: handle}, depth=2)
+
+    assert "pairs of crashes" in str(safe)
 
 
 @pytest.mark.parametrize("kind", ["sleep", "again"])

@@ -1,21 +1,17 @@
-"""Crash everywhere: at every boundary of every scenario, once and twice, the end is the same.
+"""Crash everywhere: at every point of every scenario, once, twice and three times, the end is the same.
 
-Boundaries are before and after each commit, claim and start, and before and after each effect. The drive is the real
-one; the world is `worlds`.
+The drive is the real one; the world and the judgement are the package's own.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import attrs
 import pytest
 from returns.result import Failure, Result, Success
-from worlds import Boundaries, Lab
 
 from perdure import (
     Approved,
@@ -41,14 +37,13 @@ from perdure import (
     workflow,
 )
 from perdure.core.asked import Answer, Asked
-from perdure.core.effect import Call, Effect
+from perdure.core.effect import Call, Effect, Op
 from perdure.core.leaves import Step
-from perdure.interpreters.durable.chain import verify
-from perdure.interpreters.durable.ending import Finished
-from perdure.interpreters.durable.errors import Drifted
+from perdure.interpreters.simulate.crash import CrashUnsafe, Matrix
+from perdure.interpreters.simulate.replies import Replies
 
-YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
-NO = '{"_type":"Denied","by":"ana","note":"not today","at":null}'
+YES = Approved(by="ana")
+NO = Denied(by="ana", note="not today")
 
 
 @attrs.frozen
@@ -158,110 +153,73 @@ def careful() -> Do[str]:
             return "unknown" if isinstance(error, Interrupted) else "failed"
 
 
-def perform(asked: Asked) -> Answer:
+@attrs.frozen
+class Said:
+    """What becomes of a request, and in which time."""
+
+    answer: Answer | None
+    delay: timedelta = timedelta(milliseconds=1)
+
+
+def perform(asked: Asked, failed: int) -> Said:
     op = asked.op
     assert isinstance(op, Step)
-    if op.name == "flaky" and asked.attempt.number < 3:
-        return Failure(StepFault("flaky", "ConnectionError", "reset"))
+    if op.name == "flaky" and failed < 2:
+        return Said(Failure(StepFault("flaky", "ConnectionError", "reset")))
     value = op.task.fn(*op.args, **op.kwargs)
-    return value if isinstance(value, Result) else Success(value)
+    return Said(value if isinstance(value, Result) else Success(value))
 
 
-@attrs.frozen
-class Scenario:
-    call: Callable[[], Effect[Any, Any]]
-    answers: Mapping[str, str] = {}
-    signals: tuple[int, ...] = ()
+def answered(**answers: object) -> Callable[[Op[Any, Any], str], Said]:
+    """People who answer gates, and who send signals, by name; the others are waited for in vain."""
+    return lambda op, path: Said(Success(answers[op.name]) if op.name in answers else None)
 
-    def lab(self, crash_at: int | None = None) -> Lab:
-        call = self.call()
-        assert isinstance(call, Call)
-        lab = Lab(call, perform, boundaries=Boundaries(crash_at))
-        for payload in self.signals:
-            lab.store.send(lab.run_id, "news", str(payload))
-        return lab
+
+def matrix(call: Effect[Any, Any], **answers: object) -> Matrix:
+    assert isinstance(call, Call)
+    return Matrix(call, Replies(perform, answered(**answers)))
 
 
 SCENARIOS = {
-    "chain": Scenario(chain),
-    "approved": Scenario(gated, {"go": YES}),
-    "denied": Scenario(gated, {"go": NO}),
-    "rollback": Scenario(trip),
-    "fan-out": Scenario(fan_out),
-    "days of sleep": Scenario(patient),
-    "retries": Scenario(stubborn),
-    "race and timeout": Scenario(racing),
-    "early signals": Scenario(listening, signals=(1, 2)),
-    "fallback": Scenario(backed_up),
+    "chain": matrix(chain()),
+    "approved": matrix(gated(), go=YES),
+    "denied": matrix(gated(), go=NO),
+    "rollback": matrix(trip()),
+    "fan-out": matrix(fan_out()),
+    "days of sleep": matrix(patient()),
+    "retries": matrix(stubborn()),
+    "race and timeout": matrix(racing()),
+    "signals": matrix(listening(), news=1),
+    "fallback": matrix(backed_up()),
+    "at most once": matrix(careful()),
 }
 
 
-def check(lab: Lab, scenario: Scenario, end: Finished, crashes: int) -> None:
-    """The same end; recorded once; executed at most once more a crash, under one key."""
-    rest = lab.to_the_end(scenario.answers)
-
-    assert rest == end
-    verify(lab.run_id, lab.entries)
-    ends = Counter(entry.path for entry in lab.entries if entry.kind in ("end", "wake"))
-    assert max(ends.values()) == 1
-    begins = Counter(entry.path for entry in lab.entries if entry.kind == "begin")
-    executed = Counter(path for path, _, _ in lab.executed)
-    assert all(executed[path] <= begins[path] for path in executed)
-    asked_to_fail = {path: 2 for path in executed if path.endswith("flaky")}
-    assert all(count <= 1 + crashes + asked_to_fail.get(path, 0) for path, count in executed.items())
-    assert len({(path, key) for path, _, key in lab.executed}) == len(executed)
-    assert len({(path, number) for path, number, _ in lab.executed}) == len(lab.executed)
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_a_crash_at_any_boundary_changes_nothing_but_attempts(scenario: Scenario) -> None:
-    clean = scenario.lab()
-    end = clean.to_the_end(scenario.answers)
-    assert isinstance(end, Finished)
+def test_no_crash_and_no_two_crashes_change_anything_but_attempts(scenario: Matrix) -> None:
+    proved = scenario.proved(depth=2, budget=500)
 
-    for point in range(1, clean.boundaries.count + 1):
-        check(scenario.lab(point), scenario, end, crashes=1)
+    assert [tried.crashes for tried in proved.tried] == [1, 2]
+    assert proved.tried[0].runs == proved.tried[0].of > 10
 
 
-class Twice(Boundaries):
-    """Dies at a boundary, and again a few boundaries later."""
+def test_three_crashes_of_a_short_run_change_nothing_either() -> None:
+    proved = matrix(backed_up()).proved(depth=3)
 
-    def __init__(self, first: int, then: int) -> None:
-        super().__init__(first)
-        self._then = then
-
-    def reach(self, what: str) -> None:
-        try:
-            super().reach(what)
-        finally:
-            if self.count == self.crash_at:
-                self.crash_at, self._then = self.count + self._then, 10**9
-
-
-@pytest.mark.parametrize("name", ["approved", "rollback", "fan-out", "retries", "race and timeout"])
-def test_two_crashes_change_nothing_either(name: str) -> None:
-    scenario = SCENARIOS[name]
-    clean = scenario.lab()
-    end = clean.to_the_end(scenario.answers)
-    assert isinstance(end, Finished)
-
-    for first, then in itertools.product(range(1, clean.boundaries.count + 1, 2), (1, 2, 3, 5)):
-        lab = scenario.lab()
-        lab.boundaries = lab.store.boundaries = Twice(first, then)
-        check(lab, scenario, end, crashes=2)
+    assert proved.tried[2].runs == proved.tried[2].of > 1000
 
 
 def test_a_once_step_is_never_executed_twice_and_the_workflow_learns_that_nobody_knows() -> None:
-    clean = Scenario(careful).lab()
-    assert clean.to_the_end({}) == Finished(Success("charged"))
+    scenario = matrix(careful())
+    clean, _ = scenario.judged(())
     told = set()
 
-    for point in range(1, clean.boundaries.count + 1):
-        lab = Scenario(careful).lab(point)
-        rest = lab.to_the_end({})
-        assert isinstance(rest, Finished)
-        told.add(rest.outcome.unwrap())
-        assert sum(path == "careful/charge" for path, _, _ in lab.executed) <= 1
+    for point in clean.points:
+        run, wrong = scenario.judged((point.label,))
+        assert wrong is None
+        assert run.outcome is not None
+        told.add(run.outcome.unwrap())
+        assert sum(one.path == "careful/charge" for one in run.executed) <= 1
 
     assert told == {"charged", "unknown"}
 
@@ -279,17 +237,5 @@ def impure() -> Do[int]:
 
 def test_a_workflow_that_reads_hidden_state_is_caught() -> None:
     """The law has teeth: what depends on how often the body was driven cannot pass."""
-    scenario = Scenario(impure)
-    Dice.rolled = 0
-    clean = scenario.lab()
-    end = clean.to_the_end({})
-    differs = 0
-
-    for point in range(1, clean.boundaries.count + 1):
-        Dice.rolled = 0
-        try:
-            differs += scenario.lab(point).to_the_end({}) != end
-        except Drifted:
-            differs += 1
-
-    assert differs
+    with pytest.raises(CrashUnsafe, match="is asked with another input"):
+        matrix(impure()).proved()

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 from returns.result import Failure, Result, Success
-from worlds import Boundaries, Crash, Lab, MemoryStore, now
+from worlds import Lab
 
 from perdure import (
     Approved,
@@ -49,6 +49,9 @@ from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
 from perdure.interpreters.durable.ports import Batch, Claim
 from perdure.interpreters.durable.takeover import begin
+from perdure.interpreters.simulate.memory_store import MemoryStore
+from perdure.interpreters.simulate.points import Crash, Points
+from perdure.interpreters.simulate.world import at_once
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
 
@@ -78,11 +81,11 @@ def recoded(before: Lab, effect: Effect[Any, Any]) -> Lab:
     """The same database under other code."""
     assert isinstance(effect, Call)
     after = lab(effect)
-    after.store, after.clock, after.worker, after.boundaries = (
+    after.store, after.clock, after.worker, after.points = (
         before.store,
         before.clock,
         before.worker,
-        before.boundaries,
+        before.points,
     )
     return after
 
@@ -160,7 +163,7 @@ def test_a_run_that_waits_for_a_person_parks_and_goes_on_when_answered() -> None
         {"path": "gated/ok", "name": "ok", "kind": "approval", "due": None}
     ]
 
-    run.store.answer("run", "ok", "true")
+    run.answer("ok", "true")
     assert run.resume() == Finished(Success(True))
     assert [path for path, _, _ in run.executed] == ["gated/add"]
 
@@ -284,7 +287,7 @@ def test_a_worker_that_is_frozen_while_it_renews_its_lease_asks_once_more_before
             if len(renewed) == 1:
                 run.clock.advance(31_000)
 
-    run.store = Freezing(run.boundaries)
+    run.store = Freezing()
 
     assert run.start() == Finished(Success(0))
     assert len(renewed) == 2
@@ -292,11 +295,18 @@ def test_a_worker_that_is_frozen_while_it_renews_its_lease_asks_once_more_before
 
 
 def test_a_lease_is_renewed_by_the_drive_itself() -> None:
-    run = lab(chain(2), seconds={"add": 120.0})
+    left: list[int] = []
+
+    def look(asked: Asked) -> Answer:
+        left.append((run.store.rows["run"].lease_until or 0) - run.clock.boot())
+        return perform(asked)
+
+    run = lab(chain(2), perform=look, seconds={"add": 120.0})
 
     run.start()
 
-    assert (run.store.rows["run"].lease_until or 0) > run.clock.boot()
+    assert all(0 < lease <= 30_000 for lease in left)
+    assert run.store.commits >= 3 + 2 * 120 // 30
 
 
 def test_there_is_no_run_of_that_name() -> None:
@@ -411,7 +421,7 @@ def test_a_rename_is_recognised_and_mended_by_the_command_that_the_refusal_names
 
     assert "This looks like a rename: same kind, same output type, same place." in str(refused.value)
     assert "perdure resume run --rename add=plus" in str(refused.value)
-    before.store.answer("run", "ok", "true")
+    before.answer("ok", "true")
     assert after.resume(Options(rename={"add": "plus"})) == Finished(Success(4))
     assert after.executed == []
 
@@ -421,7 +431,7 @@ def test_a_renamed_step_keeps_its_name_on_later_resumes() -> None:
     after = recoded(before, renamed())
     assert isinstance(after.resume(Options(rename={"add": "plus"})), Parked)
 
-    before.store.answer("run", "ok", "true")
+    before.answer("ok", "true")
     assert after.resume() == Finished(Success(4))
 
 
@@ -442,7 +452,7 @@ def test_a_rename_of_nothing_is_refused() -> None:
 
 def test_new_steps_behind_what_was_recorded_are_free() -> None:
     before = parked()
-    before.store.answer("run", "ok", "true")
+    before.answer("ok", "true")
     assert recoded(before, inserted_after()).resume() == Finished(Success(24))
 
 
@@ -463,7 +473,7 @@ def test_an_edited_input_can_be_executed_again_with_all_that_follows() -> None:
     after = recoded(before, another_input())
 
     after.resume(Options(on_change="rerun"))
-    after.store.answer("run", "ok", "true")
+    after.answer("ok", "true")
 
     assert after.resume() == Finished(Success(12))
     assert [(path, number) for path, number, _ in after.executed] == [("flow/add", 2), ("flow/other", 2)]
@@ -620,14 +630,14 @@ def shown(what: str) -> Do[bool]:
 def test_an_approval_of_one_thing_never_approves_another() -> None:
     before = lab(shown("A"))
     before.start()
-    before.store.answer("run", "go", YES)
+    before.answer("go", YES)
 
     after = recoded(before, shown("B"))
     rest = after.resume()
 
     assert isinstance(rest, Parked)
     assert [(gate.number, gate.status) for gate in after.store.gate_rows.values()] == [(1, "withdrawn"), (2, "open")]
-    after.store.answer("run", "go", YES)
+    after.answer("go", YES)
     assert after.resume() == Finished(Success(True))
 
 
@@ -648,23 +658,23 @@ def hears() -> Do[list[int]]:
 
 def test_signals_are_consumed_once_in_the_order_in_which_they_came() -> None:
     run = lab(hears())
-    run.store.send("run", "news", "1")
+    run.send("news", "1")
     assert isinstance(run.start(), Parked)
-    run.store.send("run", "news", "2")
-    run.store.send("run", "news", "3")
+    run.send("news", "2")
+    run.send("news", "3")
 
     assert run.resume() == Finished(Success([1, 2]))
-    assert [row.consumed is not None for row in run.store.inbox] == [True, True, False]
+    assert [row.consumed is not None for row in run.inbox] == [True, True, False]
 
 
 def test_a_signal_that_does_not_fit_is_set_aside_and_does_not_wake_the_run() -> None:
     run = lab(hears())
-    run.store.send("run", "news", '"text"')
+    run.send("news", '"text"')
     assert isinstance(run.start(), Parked)
 
-    assert run.store.inbox[0].refused is not None
-    run.store.send("run", "news", "1")
-    run.store.send("run", "news", "2")
+    assert run.inbox[0].refused is not None
+    run.send("news", "1")
+    run.send("news", "2")
     assert run.resume() == Finished(Success([1, 2]))
 
 
@@ -689,7 +699,7 @@ def test_a_gate_that_is_over_when_it_opens_expires_beside_a_long_step() -> None:
         return (yield from parallel(impatient(), add(1, 1)))
 
     run = lab(busy(), seconds={"add": 60.0})
-    run.store.send("run", "news", "1")
+    run.send("news", "1")
 
     assert run.start() == Finished(Success((True, 2)))
     assert [entry.kind for entry in run.entries if entry.path.endswith(("ok", "add"))] == [
@@ -714,7 +724,7 @@ def trip() -> Do[bool]:
 def test_cancelling_a_parked_run_takes_back_what_it_did() -> None:
     run = lab(trip())
     run.start()
-    run.store.cancel("run", "changed my mind")
+    run.cancel("changed my mind")
 
     assert run.resume() == Finished(Failure(Cancelled("changed my mind")))
 
@@ -722,11 +732,16 @@ def test_cancelling_a_parked_run_takes_back_what_it_did() -> None:
     assert [path for path, _, _ in run.executed][2:] == ["undo/other", "undo#2/other"]
 
 
-def test_what_was_cut_off_is_not_made_again_by_a_run_that_is_to_be_cancelled() -> None:
-    run = lab(chain(3), boundaries=Boundaries(crash_at=4))
-    with pytest.raises(Crash, match="after commit"):
+def cut_off_in_its_first_step(call: Call[Any, Any]) -> Lab:
+    run = lab(call, points=Points(["2:commit"]))
+    with pytest.raises(Crash):
         run.start()
-    run.store.cancel("run", "enough")
+    return run
+
+
+def test_what_was_cut_off_is_not_made_again_by_a_run_that_is_to_be_cancelled() -> None:
+    run = cut_off_in_its_first_step(chain(3))
+    run.cancel("enough")
 
     assert run.resume() == Finished(Failure(Cancelled("enough")))
     assert run.executed == []
@@ -737,22 +752,27 @@ def test_an_answer_that_came_meanwhile_is_taken_before_what_was_cut_off_is_made_
     def either() -> Do[int]:
         return (yield from race(suspend("go", int), add(1, 1)))
 
-    run = lab(either(), boundaries=Boundaries(crash_at=4))
-    with pytest.raises(Crash, match="after commit"):
-        run.start()
-    run.store.answer("run", "go", "7")
+    run = cut_off_in_its_first_step(either())
+    run.answer("go", "7")
 
     assert run.resume() == Finished(Success(7))
     assert run.executed == []
 
 
-def test_a_crash_in_the_middle_of_a_cancellation_goes_on_with_it() -> None:
-    for point in range(1, 60):
-        run = lab(trip())
-        run.start()
-        run.store.cancel("run", "enough")
-        run.boundaries.count, run.boundaries.crash_at = 0, point
+def cancelled(*crashes: str) -> Lab:
+    run = lab(trip())
+    run.start()
+    run.cancel("enough")
+    run.points = Points(crashes)
+    return run
 
+
+def test_a_crash_in_the_middle_of_a_cancellation_goes_on_with_it() -> None:
+    clean = cancelled()
+    clean.to_the_end({})
+
+    for point in clean.points.met:
+        run = cancelled(point.label)
         assert run.to_the_end({"ok": "true"}) == Finished(Failure(Cancelled("enough")))
         ends = [entry.path for entry in run.entries if entry.kind == "end" and "undo" in entry.path]
         assert ends == ["undo/other", "undo#2/other"]
@@ -779,7 +799,7 @@ def test_a_rollback_that_has_to_wait_is_not_cancelled_by_the_cancel_that_began_i
 
     run = lab(slow_refund())
     run.start()
-    run.store.cancel("run", "enough")
+    run.cancel("enough")
 
     assert isinstance(run.resume(), Parked)
     run.clock.advance(86_400_000)
@@ -828,7 +848,7 @@ def test_a_gate_that_is_closed_before_it_is_written_is_not_left_open() -> None:
     assert isinstance(run.start(), Parked)
 
     assert [(g.name, g.status) for g in run.store.gate_rows.values()] == [("first", "withdrawn"), ("second", "open")]
-    run.store.answer("run", "second", "true")
+    run.answer("second", "true")
     assert run.resume() == Finished(Success("ok"))
 
 
@@ -846,7 +866,7 @@ def test_executing_anew_withdraws_the_gates_of_what_no_longer_counts() -> None:
     assert isinstance(after.resume(Options(on_change="rerun")), Parked)
 
     assert [(gate.number, gate.status) for gate in after.store.gate_rows.values()] == [(1, "withdrawn"), (2, "open")]
-    after.store.answer("run", "ok", "true")
+    after.answer("ok", "true")
     assert after.resume() == Finished(Success(True))
 
 
@@ -860,7 +880,7 @@ def test_an_answer_in_time_wins_over_a_timer_that_is_seen_later() -> None:
         run = lab(limited())
         began = run.clock.now()
         run.start()
-        run.store.answer("run", "ok", "true", at=began + answered_at)
+        run.answer("ok", "true", at=began + answered_at)
         run.clock.advance(9000)
         assert run.resume() == Finished(outcome)
 
@@ -889,7 +909,7 @@ def test_renaming_a_gate_does_not_let_its_approval_pass_for_another_subject() ->
     for what, ended in (("A", True), ("B", False)):
         before = lab(shown("A"))
         before.start()
-        before.store.answer("run", "go", YES)
+        before.answer("go", YES)
         rest = recoded(before, renamed_gate(what)).resume(Options(rename={"go": "okay"}))
         assert isinstance(rest, Finished) is ended
 
@@ -964,7 +984,7 @@ def refunds_slowly(amount: int) -> Do[bool]:
 def test_a_run_that_is_being_cancelled_is_not_executed_anew() -> None:
     before = lab(refunds_slowly(1))
     before.start()
-    before.store.cancel("run", "enough")
+    before.cancel("enough")
     assert isinstance(before.resume(), Parked)
 
     with pytest.raises(Drifted, match="is being cancelled"):
@@ -1007,7 +1027,7 @@ def grows() -> Do[int]:
 def test_a_step_cannot_change_what_the_workflow_holds() -> None:
     run = lab(grows())
     run.start()
-    run.store.answer("run", "ok", "true")
+    run.answer("ok", "true")
     assert run.resume() == Finished(Success(0))
 
 
@@ -1020,7 +1040,7 @@ def named_undo() -> Do[bool]:
 def test_a_workflow_called_undo_shares_no_key_with_its_rollback() -> None:
     run = lab(named_undo())
     run.start()
-    run.store.cancel("run", "enough")
+    run.cancel("enough")
     run.resume()
     assert [path for path, _, _ in run.executed] == ["undo/add", "undo#2/add"]
 
@@ -1043,10 +1063,10 @@ def test_an_answer_that_does_not_decode_is_refused_and_asked_again() -> None:
 
     run = lab(number())
     run.start()
-    run.store.answer("run", "n", "1.0")
+    run.answer("n", "1.0")
     assert isinstance(run.resume(), Parked)
     assert [(gate.number, gate.status) for gate in run.store.gate_rows.values()] == [(1, "withdrawn"), (2, "open")]
-    run.store.answer("run", "n", "1")
+    run.answer("n", "1")
     assert run.resume() == Finished(Success(1))
 
 
@@ -1090,6 +1110,6 @@ def test_timers_of_closed_waits_are_forgotten() -> None:
     sizes: list[int] = []
     run = lab(many(600))
     run.perform = lambda asked: (sizes.append(asked.attempt.number), perform(asked))[1]
-    driven = begin(run._world(), now(run.store.start(run.row())), run.call, Options(), "memory")
-    now(driven.run(run._effects(), lambda entry: None))
+    driven = begin(run.world(), at_once(run.store.start(run.row())), run.call, Options(), "memory")
+    at_once(driven.run(run.effects(), lambda entry: None))
     assert len(driven._timers) < 200

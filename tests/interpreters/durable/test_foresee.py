@@ -15,43 +15,48 @@ import attrs
 import pytest
 from mutations import KINDS, PRELUDE, WORKFLOWS, Mutation, call, mutations
 from returns.result import Failure, Success
-from worlds import Boundaries, Lab, MemoryStore
+from worlds import Lab
 
 from perdure import StepFault
 from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call
 from perdure.core.faults import Defect
+from perdure.interpreters.durable import foresee as foreseeing
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.durable.errors import Blocked, DurableError
 from perdure.interpreters.durable.foresee import foresee
 from perdure.interpreters.durable.recorded import Recorded
+from perdure.interpreters.durable.takeover import take_over
 from perdure.interpreters.durable.verdicts import Cannot, GoesOn, NeedsRename, Verdict
 from perdure.interpreters.simulate.made import made
+from perdure.interpreters.simulate.memory_store import MemoryStore
+from perdure.interpreters.simulate.points import Points
 
 #: Ways through each workflow: other replies, other answers, other failures.
 SEEDS = range(2)
 
 
 @attrs.define
-class Camera(Boundaries):
+class Camera(Points):
     """Keeps the store as it was after every commit: where a process may have died."""
 
     lab: Lab | None = None
     states: list[MemoryStore] = attrs.field(factory=list)
 
-    def reach(self, what: str) -> None:
-        if what == "after commit" and self.lab is not None:
+    def after_write(self, step: str, text: str) -> None:
+        super().after_write(step, text)
+        if self.lab is not None:
             self.shoot(self.lab)
 
     def shoot(self, lab: Lab) -> None:
-        if not lab.ended:
+        if lab.entries and not lab.ended:
             self.states.append(copied(lab.store))
 
 
 def copied(store: MemoryStore) -> MemoryStore:
     journals = {run_id: list(entries) for run_id, entries in store.journals.items()}
-    return MemoryStore(Boundaries(), dict(store.rows), journals, dict(store.gate_rows), list(store.inbox))
+    return MemoryStore(dict(store.rows), journals, dict(store.gate_rows), dict(store.inbox))
 
 
 def replies(seed: int) -> Any:
@@ -80,7 +85,7 @@ def leave_answers(lab: Lab, rng: random.Random) -> None:
     for key, gate in list(lab.store.gate_rows.items()):
         if gate.status == "open":
             if gate.kind == "signal":
-                lab.store.send(lab.run_id, gate.name, fitting(gate.schema, rng))
+                lab.send(gate.name, fitting(gate.schema, rng))
             else:
                 answer = fitting(gate.schema, rng)
                 lab.store.gate_rows[key] = attrs.evolve(gate, status="decided", answer=answer, decided_at=1)
@@ -89,7 +94,7 @@ def leave_answers(lab: Lab, rng: random.Random) -> None:
 def states(source: str, seed: int) -> Iterator[tuple[MemoryStore, int]]:
     """Every state in which one run of a workflow can be found, with the time in that state."""
     rng, camera = random.Random(seed), Camera()
-    lab = camera.lab = Lab(call(source), replies(seed), boundaries=camera)
+    lab = camera.lab = Lab(call(source), replies(seed), points=camera)
     for _ in range(40):
         rest = lab.start() if lab.run_id not in lab.store.rows else lab.resume()
         if isinstance(rest, Finished):
@@ -105,7 +110,9 @@ def states(source: str, seed: int) -> Iterator[tuple[MemoryStore, int]]:
 
 
 def recorded(store: MemoryStore) -> Recorded:
-    return Recorded(store.rows["run"], store.journals["run"], list(store.gate_rows.values()), store.inbox)
+    return Recorded(
+        store.rows["run"], store.journals["run"], list(store.gate_rows.values()), list(store.inbox.values())
+    )
 
 
 def refused(store: MemoryStore, program: Call[Any, Any], seed: int, now: int, rename: Any = None) -> str:
@@ -192,3 +199,84 @@ def hold(
         assert isinstance(verdict, GoesOn), where
     if edit.renames:
         assert not isinstance(verdict, Cannot), where
+
+
+# -- one by one ------------------------------------------------------------------------------------------------------
+
+
+SOURCE = PRELUDE + WORKFLOWS["straight"]
+
+
+def waiting(source: str = SOURCE) -> Lab:
+    """A run that waits at its gate."""
+    lab = Lab(call(source), replies(0))
+    assert isinstance(lab.start(), Parked)
+    return lab
+
+
+def test_a_run_that_was_renamed_before_is_renamed_from_the_name_that_it_has_now() -> None:
+    lab = waiting()
+    lab.call = call(SOURCE.replace("fetch(", "load("))
+    lab.resume(Options(rename={"fetch": "load"}))
+
+    verdict = foresee(recorded(lab.store), call(SOURCE.replace("fetch(", "get(")), now=lab.clock.now())
+
+    assert isinstance(verdict, NeedsRename)
+    assert verdict.rename == {"load": "get"}
+
+
+def test_a_damaged_journal_cannot_go_on() -> None:
+    kept = recorded(waiting().store)
+    damaged = attrs.evolve(kept, entries=[entry._replace(payload='{"ok":"other"}') for entry in kept.entries])
+
+    verdict = foresee(damaged, call(SOURCE), now=0)
+
+    assert isinstance(verdict, Cannot)
+    assert verdict.kind == "corrupt"
+    assert "is damaged" in verdict.why
+
+
+def test_what_is_open_then_is_told_with_the_end_where_there_is_one() -> None:
+    kept = recorded(waiting().store)
+
+    more = foresee(kept, call(SOURCE.replace('yield from approval("ok", prompt="Good?", show=draft)', "pass")), now=0)
+    done = foresee(kept, call(SOURCE), now=0)
+
+    assert isinstance(more, Cannot)  # what was waited for is not asked
+    assert done == GoesOn()  # it waits as it did: nothing is written
+    lab = waiting(SOURCE.replace("    more = yield from publish(draft.text)\n    return more", "    return page"))
+    leave_answers(lab, random.Random(0))
+    assert isinstance(ended := foresee(recorded(lab.store), lab.call, now=0), GoesOn)
+    assert isinstance(ended.outcome, Success)
+
+
+def test_a_step_that_is_put_before_one_of_its_shape_is_no_rename() -> None:
+    lab = Lab(call(SOURCE), replies(0))
+    lab.stop_after = 1
+    lab.start()  # it was stopped before `draft` had an answer
+    first = '    page = yield from fetch("home")'
+    source = SOURCE.replace(first, f'    yield from publish("news")\n{first}')
+
+    verdict = foresee(recorded(lab.store), call(source), now=0)
+
+    assert isinstance(verdict, Cannot)
+
+
+def test_an_edit_beyond_any_name_is_given_up_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+    monkeypatch.setattr(foreseeing, "take_over", lambda *given: (tries.append(1), take_over(*given))[1])
+    source = (
+        PRELUDE
+        + """
+@workflow
+def flow(n: int) -> Do[int]:
+    for k in range(40):
+        yield from parallel(count(k), count(k), count(k))
+    yield from suspend("go", bool)
+    return n
+"""
+    )
+    verdict = foresee(recorded(waiting(source).store), call(source.replace("parallel(", "parallel(extra(k), ")), now=0)
+
+    assert isinstance(verdict, Cannot)
+    assert len(tries) <= 1 + 200

@@ -290,7 +290,7 @@ def records(effect: Effect[Any, Any], seed: int) -> tuple[Sequence[Made], str]:
     return list(made.values()), "success" if isinstance(machine.outcome, Success) else "failure"
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("name", REFERENCES)
 def test_a_whole_run_is_marked_from_its_start_to_one_end(name: str, seed: int) -> None:
     effect = REFERENCES[name]

@@ -105,7 +105,9 @@ def _below(path: str, here: Path) -> str:
 
 def same(one: Target, two: Target) -> bool:
     """Whether two targets are one workflow: a file may be named as a module too. Nothing is imported."""
-    return one.text == two.text or (_file(one) == _file(two) and _name(one) == _name(two))
+    if _file(one) == _file(two):
+        return _name(one) == _name(two)
+    return one.text == two.text and not (_file(one).exists() or _file(two).exists())  # it is installed elsewhere
 
 
 def _file(found: Target) -> Path:

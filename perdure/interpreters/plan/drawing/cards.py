@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -104,7 +105,7 @@ def _has_sign(node: Node) -> bool:
     return node.role in SIGNS
 
 
-def _words_wide(rows: list[tuple[Kind, str]] | tuple[tuple[Kind, str], ...]) -> float:
+def _words_wide(rows: Sequence[tuple[Kind, str]]) -> float:
     return max((_row_wide(kind, row) for kind, row in rows), default=0)
 
 

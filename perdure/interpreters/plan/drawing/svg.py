@@ -149,7 +149,7 @@ class _Head:
     def of(cls, graph: Graph) -> _Head:
         more = wrapped(f"→ {graph.output}", 64, 3) if graph.output else []
         said = f"run {graph.run} · plan {graph.hash}" if graph.run else f"plan {graph.hash}"
-        return cls(tuple(wrapped(graph.title, 48, 3)), (*more, said))
+        return cls(tuple(wrapped(graph.title, 48, 3)), (*more, *wrapped(said, 64, 2)))
 
     @property
     def width(self) -> float:
