@@ -136,9 +136,9 @@ class Lab:
                 given = {"subject": gate.subject, "answer": answer, "by": None, "note": None, "via": None, "idem": None}
                 at_once(self.store.answer(self.run_id, gate.path, gate.number, **given, now=at))  # type: ignore[arg-type]
 
-    def send(self, name: str, payload: str) -> None:
+    def send(self, name: str, payload: str, at: int = 0) -> None:
         """Send the run a message, as JSON."""
-        at_once(self.store.send(self.run_id, name, payload, idem=None, now=0))
+        at_once(self.store.send(self.run_id, name, payload, idem=None, now=at))
 
     def cancel(self, reason: str) -> None:
         """Ask the run to be cancelled."""

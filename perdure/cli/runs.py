@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from perdure.cli.printing import line
 from perdure.cli.steps import failure, outcome_of, when
 from perdure.core import codec
 from perdure.core.effect import Call
-from perdure.interpreters.durable.errors import Blocked, DurableError, Owned
+from perdure.interpreters.durable.errors import Blocked, Drifted, DurableError, Owned
 from perdure.interpreters.durable.ports import TERMINAL, Run
 
 if TYPE_CHECKING:
@@ -247,6 +248,10 @@ async def _drive(
     except Blocked:
         pass  # the row says so, and why
     except DurableError as error:
+        if isinstance(error, Drifted):
+            for command in _under_other_names(worker, row, program, rename or {}):
+                if f" {command} " not in str(error):  # it is not offered there already
+                    error.add_note(command)
         error.add_note(f"perdure why {row.run_id}")
         raise
     row = worker.row(row.run_id)
@@ -254,6 +259,23 @@ async def _drive(
         _report(common, worker, row, f"perdure resume {row.run_id}")
         return Exit.INTERRUPTED if stopped[0] is signal.SIGINT else Exit.TERMINATED
     return _ended(common, worker, row)
+
+
+def _under_other_names(
+    worker: Worker, row: Run, program: Call[Any, Any] | Target | None, rename: Mapping[str, str]
+) -> Iterator[str]:
+    """The command with which a run that was refused goes on, if it only needs names: that is tried, and not guessed."""
+    from perdure.interpreters.durable.adapters import places
+    from perdure.interpreters.durable.foresee import foresee
+    from perdure.interpreters.durable.verdicts import NeedsRename, renaming
+
+    with printing.stdout_kept():
+        call = program if isinstance(program, Call) else places.call_of(row, program)
+        verdict = foresee(worker.journal.recorded(row), call, now=worker.clock.now(), rename=rename)
+    if isinstance(verdict, NeedsRename):
+        here = None if program is None or isinstance(program, Call) else places.relative(program, Path.cwd())
+        moved = ["--target", here.text] if here is not None else []
+        yield shlex.join(["perdure", "resume", row.run_id, *moved, *renaming(verdict.rename)])
 
 
 _ENDS = {"succeeded": Exit.DONE, "failed": Exit.FAILED, "dead": Exit.FAILED, "cancelled": Exit.CANCELLED}

@@ -112,10 +112,17 @@ class Cancelled(Fault):
 
 @attrs.frozen(str=False)
 class Exhausted(Fault, Generic[S]):
-    """A loop used up its rounds; `state` is where it stood after the last one."""
+    """A loop used up its rounds; `state` is where it stood after the last one.
+
+    Attributes:
+        state: What the last round made, or what the loop says that it keeps.
+        rounds: How many there were.
+        alike: How many of them, the last ones, had failed alike, where that is why no other followed; else 0.
+    """
 
     state: S
     rounds: int
+    alike: int = 0
 
 
 class Raised(Fault):

@@ -23,6 +23,7 @@ import typing_extensions
 from returns.maybe import Maybe, Some
 from returns.result import Failure, Result, Success
 
+from perdure.core.faults import STEP_FAULTS, StepFault
 from perdure.core.forms import (
     ANYTHING,
     OBJECT,
@@ -91,7 +92,8 @@ def form(hint: Any) -> Form:
     if cls in UNIONS:
         return union(args)
     if cls in _RESULTS:
-        return Either(*_halves([hint]))
+        ok, err = _halves([hint])
+        return Either(ok, _with_step_faults(err))
     if cls in (Maybe, Some):
         return Option(args[0] if args else Any)
     if cls is tuple:
@@ -165,6 +167,12 @@ def _halves(results: Sequence[Any]) -> list[Any]:
         if origin in (Result, Failure):
             err.append(args[-1] if args else Any)
     return [_union_of[tuple(half)] if half else typing.Never for half in (ok, err)]
+
+
+def _with_step_faults(err: Any) -> Any:
+    """Whoever declares `StepFault` may be given any of its kinds: kept in a value, each must come back as it was."""
+    hints = _members([err])
+    return _union_of[(*hints, *STEP_FAULTS.values())] if StepFault in map(peel, hints) else err
 
 
 def _tags(hints: Sequence[Any]) -> list[str]:

@@ -137,8 +137,27 @@ def test_another_code_is_refused_and_a_rename_mends_it(terminal: Terminal) -> No
 
     assert (refused.code, refused.document["error"]) == (5, "drifted")
     assert "--rename greet=welcome" in refused.document["message"]
-    assert refused.document["next"] == ["perdure why r1"]
+    assert refused.document["next"] == [
+        "perdure resume r1 --target renamed.py:gated --rename greet=welcome",
+        "perdure why r1",
+    ]
     assert (mended.code, mended.document["state"]) == (3, "waiting-approval")
+
+
+def test_only_names_under_which_the_run_goes_on_are_offered_as_the_next_command(terminal: Terminal) -> None:
+    terminal.here("run", "flows.py:gated", "-a", "name=bees", "--id", "r1")
+    flows = (terminal.folder / "flows.py").read_text()
+    (terminal.folder / "two.py").write_text(flows.replace("greet", "welcome").replace('"go"', '"ready"'))
+    (terminal.folder / "more.py").write_text(
+        flows.replace("    text = yield from greet(name)\n", "    text = yield from count([1], 1)\n")
+    )
+
+    two = terminal.here("resume", "r1", "--target", "two.py:gated", "--rename", "greet=welcome")
+    more = terminal.here("resume", "r1", "--target", "more.py:gated")
+
+    assert (two.code, more.code) == (5, 5)
+    assert "next: perdure resume r1 --target two.py:gated --rename greet=welcome --rename go=ready\n" in two.err
+    assert "next: perdure why r1\n" in more.err
 
 
 def test_a_changed_input_keeps_reruns_or_refuses(terminal: Terminal) -> None:

@@ -31,7 +31,7 @@ from typing_extensions import TypeAliasType
 from perdure.core import codec
 from perdure.core.codec import CodecError, NoSchema, dumps, from_json, loads, to_json
 from perdure.core.effect import Outcome
-from perdure.core.faults import Exhausted, Fault, Interrupted, StepFault
+from perdure.core.faults import STEP_FAULTS, Exhausted, Fault, Interrupted, StepFault
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -320,6 +320,16 @@ def test_a_recorded_error_is_plain_args_unless_it_is_a_record() -> None:
 
     assert type(back.failure()) is KeyError
     assert back.failure().args == ("a", 1)
+
+
+@pytest.mark.parametrize(
+    "fault", [kind("s", "E", "r") for kind in STEP_FAULTS.values()], ids=lambda f: type(f).__name__
+)
+def test_a_kept_failure_of_a_step_comes_back_as_the_kind_that_it_was(fault: StepFault) -> None:
+    hint = list[tuple[str, Outcome[int, StepFault | Refused]]]
+    kept = [("a", Failure(fault)), ("b", Failure(Refused("no", timedelta(seconds=1)))), ("c", Success(1))]
+
+    assert loads(dumps(kept, hint), hint) == kept
 
 
 # -- Refusals. -------------------------------------------------------------------------------------------------
@@ -617,9 +627,9 @@ def test_a_pydantic_model_is_read_strictly_and_written_strictly() -> None:
         (
             Failure(Exhausted(Point(1), 3)),
             (Exhausted[Point],),
-            '{"type":"Exhausted","value":{"state":{"x":1,"y":0.0},"rounds":3}}',
+            '{"type":"Exhausted","value":{"state":{"x":1,"y":0.0},"rounds":3,"alike":0}}',
         ),
-        (Failure(Exhausted([1], 3)), (Exhausted,), '{"type":"Exhausted","value":{"state":[1],"rounds":3}}'),
+        (Failure(Exhausted([1], 3)), (Exhausted,), '{"type":"Exhausted","value":{"state":[1],"rounds":3,"alike":0}}'),
         (Failure("late"), (str, int), '{"type":"str","value":"late"}'),
         (Failure(3), (str | int,), '{"type":"int","value":3}'),
         (Failure(Point(1)), (Point, Never), '{"type":"Point","value":{"x":1,"y":0.0}}'),

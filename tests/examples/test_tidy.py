@@ -19,6 +19,7 @@ from returns.result import Failure, Success
 import perdure
 from perdure import Approved, Denied, Waiting, run_in_memory
 from perdure.interpreters.durable.adapters import places
+from perdure.testing import assert_crash_safe
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tidy.py"
 #: Real input: a package that is installed wherever perdure is.
@@ -114,6 +115,13 @@ def test_a_denial_is_an_outcome_and_fixes_nothing(tmp_path: Path) -> None:
     declined = outcome.unwrap()
     assert (declined.by, declined.note) == ("ann", "not today")
     assert sources(tmp_path / "cattrs") == sources(PACKAGE)
+
+
+def test_no_crash_changes_what_is_reported_and_the_real_package_is_mended_once(tmp_path: Path) -> None:
+    proved = assert_crash_safe(load().tidy(str(PACKAGE), str(tmp_path / "work")), answers="approve")
+
+    assert proved.tried[0].runs == proved.tried[0].of > 30
+    assert sources(tmp_path / "work" / "cattrs") != sources(PACKAGE)
 
 
 def test_a_copy_that_would_replace_its_source_is_refused(tmp_path: Path) -> None:

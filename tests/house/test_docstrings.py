@@ -11,15 +11,25 @@ import pytest
 
 import perdure
 import perdure.agents
+import perdure.components
 import perdure.core
 import perdure.interpreters.plan
 import perdure.interpreters.simulate
 import perdure.testing
 
-ROOMS = (perdure.agents, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate, perdure.testing)
+ROOMS = (
+    *(perdure.agents, perdure.components, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate),
+    perdure.testing,
+)
 MODULES = [
     "perdure.api",
     *(f"{room.__name__}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules(room.__path__)),
+]
+#: Each is a file of its own, whatever else the room has.
+PATTERNS = [
+    *("approval_gate", "attempt_each", "check_suite", "classify_and_route", "debate", "decision_table"),
+    *("escalation_chain", "gather_and_synthesize", "jury", "optimizer", "panel", "poller", "review_loop", "rounds"),
+    *("saga", "scan_fix_verify", "supervisor", "try_catch_finally"),
 ]
 #: The functions that must show how they are used.
 SHOWN = {
@@ -34,6 +44,7 @@ SHOWN = {
     "perdure.testing.fakes": 1,
     "perdure.testing.histories": 2,
     "perdure.testing.simulating": 1,
+    **{f"{perdure.components.__name__}.{pattern}": 3 for pattern in PATTERNS},
 }
 
 

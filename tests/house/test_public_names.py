@@ -83,6 +83,7 @@ def test_describing_work_loads_no_database_no_event_loop_and_no_command_line() -
     program = f"""
 import sys
 from perdure import Do, approval, for_each, step, workflow
+from perdure.components import attempt_each
 
 @step
 def double(n: int) -> int:
@@ -91,6 +92,7 @@ def double(n: int) -> int:
 @workflow
 def flow(n: int) -> Do[list[int]]:
     yield from approval("go")
+    yield from attempt_each([n], double)
     return (yield from for_each(range(n), double))
 
 flow(3)

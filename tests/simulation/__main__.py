@@ -7,6 +7,7 @@ import itertools
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -61,7 +62,9 @@ def _many(first: int, worlds: float, seconds: float, processes: int) -> int:
     chunks = _chunks(first, worlds)
     # Not forked: a process that plays worlds has a database of its own in memory.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the processes that are started here
         running = {pool.submit(tally, chunk) for chunk in itertools.islice(chunks, 2 * processes)}
+        signal.signal(signal.SIGINT, interrupt)
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)

@@ -43,13 +43,11 @@ class Execution:
 
     Attributes:
         answer: What came of it; None where it was cut off.
-        lasted: Milliseconds that it took so far.
     """
 
     number: int
     key: str
     fence: int
-    began_at: int
     answer: Answer | None = None
 
 
@@ -142,7 +140,7 @@ class Books:
         if any(kind == "end" for kind, _ in recorded):
             raise Violation("what is recorded is not executed again", f"{attempt}")
 
-    def executes(self, asked: Asked, claim: Claim, time: int) -> Execution:
+    def executes(self, asked: Asked, claim: Claim) -> Execution:
         """An attempt has its effect on the world."""
         attempt = asked.attempt
         before = self.executions[attempt.run_id, attempt.path]
@@ -152,7 +150,7 @@ class Books:
             raise Violation("an attempt is made once", f"{attempt}, after {before}")
         if any(one.key != attempt.idempotency_key for one in before):
             raise Violation("all attempts have one idempotency key", f"{attempt}, after {before}")
-        made = Execution(attempt.number, attempt.idempotency_key, claim.fence, time)
+        made = Execution(attempt.number, attempt.idempotency_key, claim.fence)
         before.append(made)
         return made
 

@@ -25,7 +25,7 @@ from perdure.interpreters.durable.database import Database, open_database
 Mood: TypeAlias = Literal["busy", "statement", "refused", "lost", "unsafe", "full", "unread"]
 
 #: What may befall a write, and how often as against the others.
-MOODS: tuple[Mood, ...] = ("busy", "busy", "statement", "refused", "lost", "lost", "unsafe", "full")
+MOODS: tuple[Mood, ...] = ("busy", "busy", "statement", "refused", "lost", "lost", "unsafe", "unsafe", "full")
 
 #: No such folder: nothing is ever opened there, and messages name no path of this machine.
 _PATH = Path("/simulated/perdure.db")

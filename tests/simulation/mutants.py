@@ -171,7 +171,7 @@ MUTANTS = (
         "transactions",
         'raise Unavailable(f"{why}; it may be recorded',
         'raise Busy(f"{why}; it may be recorded',
-        5000,
+        3000,
     ),
     Mutant(
         "nobody is woken by an answer",
@@ -190,8 +190,8 @@ MUTANTS = (
     Mutant(
         "a crash takes from the budget of retries",
         "drive",
-        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at)",
-        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at)",
+        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)",
+        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at, known.known)",
         1000,
     ),
     Mutant(
@@ -216,11 +216,11 @@ MUTANTS = (
         50,
     ),
     Mutant(
-        "messages are consumed as they please",
-        "texts",
-        "AND signals.refused IS NULL ORDER BY signals.name, signals.number\n LIMIT 100",
-        "AND signals.refused IS NULL ORDER BY signals.name, signals.number DESC\n LIMIT 100",
-        1000,
+        "messages are consumed in the order of their senders' clocks",
+        "drive",
+        "newest[message.name] = max(message.at, newest.get(message.name, message.at))",
+        "newest[message.name] = message.at",
+        500,
     ),
     Mutant(
         "the wish to cancel is forgotten when a worker dies",

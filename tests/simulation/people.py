@@ -29,7 +29,7 @@ class Killed(Exception):
 
 
 class Person(Process):
-    """Somebody with a command line. Their clock is right."""
+    """Somebody with a command line, on whichever machine: each command may see another time."""
 
     def __init__(self, name: str, world: Simulation) -> None:
         super().__init__(name, world=world)
@@ -80,7 +80,8 @@ class Person(Process):
                 self.world.poke()
 
     def restart(self) -> None:
-        """Another command, with a connection of its own."""
+        """Another command, with a connection and a clock of its own."""
+        self.skew = self._rng.choice((0, 0, -4_000, 4_000)) if self.world.chaos else 0
         self.journal.close()
         self.open()
 
@@ -116,6 +117,7 @@ class Answerer(Person):
     async def _decide(self, gate: Gate, answer: str, subject: str | None = None) -> None:
         which = (gate.run_id, gate.path, gate.number)
         self.world.books.tried[which].add(answer)
+        self.restart()
         now = self.now()
         try:
             await self.say(
@@ -174,7 +176,7 @@ class Sender(Person):
 
     async def _send(self, run_id: str, name: str) -> None:
         nonce = self.world.books.nonce()
-        idem = f"message-{nonce}" if self._rng.random() < 0.7 else None
+        idem = f"message-{nonce}" if self._rng.random() < 0.5 else None
         payload = str(BASES[name] + NONCE * nonce)
         if self._rng.random() < 0.1:
             await self._say(run_id, Sent(name, f'"no number: {nonce}"', idem and f"{idem}-junk"))
@@ -187,6 +189,7 @@ class Sender(Person):
 
     async def _say(self, run_id: str, sent: Sent) -> bool:
         self.world.books.sent[run_id].append(sent)
+        self.restart()
         now = self.now()
 
         def send() -> SignalRow:

@@ -422,7 +422,7 @@ class SimulatedEffects:
         world, attempt = self._process.world, asked.attempt
         me = world.scheduler.current
         await world.scheduler.point("before effect")
-        made = world.books.executes(asked, claim, world.scheduler.time)
+        made = world.books.executes(asked, claim)
         await world.scheduler.rest("in effect", world.scheduler.time + world.lasts(asked))
         made.answer = self._answer(asked)
         await world.scheduler.point("after effect")

@@ -61,8 +61,8 @@ class Tally:
         """For people."""
         kinds = Counter(_kind(promise) for _, promise, _ in self.broken)
         lines = [
-            f"{self.worlds:,} schedules in {seconds:,.0f} s on {processes} cores: {self.worlds / seconds:,.0f} a s",
-            f"{self.runs:,} runs, {self.turns:,} turns, {self.faults:,} faults:",
+            f"{self.worlds:,} schedules in {seconds:,.0f} s: {self.worlds / seconds:,.0f} a second",
+            f"{self.runs:,} runs, {self.turns:,} turns, {self.faults:,} faults, {processes} at a time:",
             *(f"  {count:>9,}  {what}" for what, count in sorted(self.counts.items(), key=lambda i: (-i[1], i[0]))),
             *(f"broken in seed {seed}: {promise}: {detail[:300]}" for seed, promise, detail in sorted(self.broken)),
             ", ".join(f"{kinds[kind]} {kind}" for kind in ("lost", "doubled", "stuck", "otherwise wrong")),

@@ -16,24 +16,25 @@ import perdure
 
 from .mutants import MUTANTS, found, mutated
 from .programs import Depends, comparable, draw, model, program
-from .report import smallest, tally, text
+from .report import Tally, smallest, tally, text
 from .world import play
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = int(os.environ.get("PERDURE_SCHEDULES", "300"))
 
 
-def test_a_sample_of_worlds_keeps_every_promise() -> None:
-    made = tally(range(SAMPLE))
-
-    assert made.broken == []
-    assert made.worlds == SAMPLE
+@pytest.fixture(scope="module")
+def sample() -> Tally:
+    return tally(range(SAMPLE))
 
 
-def test_what_can_go_wrong_does() -> None:
+def test_a_sample_of_worlds_keeps_every_promise(sample: Tally) -> None:
+    assert sample.broken == []
+    assert sample.worlds == SAMPLE
+
+
+def test_what_can_go_wrong_does(sample: Tally) -> None:
     """A sample without faults would keep its promises, too."""
-    counts = tally(range(SAMPLE)).counts
-
     for what in (
         "crash before commit", "crash after commit", "crash before group commit", "crash before effect",
         "crash after effect", "crash in effect", "crash before claim", "crash after claim", "crash of a command",
@@ -41,7 +42,7 @@ def test_what_can_go_wrong_does() -> None:
         "database busy", "database refused", "database lost", "database unsafe", "database full",
         "database statement", "database unread",
     ):  # fmt: skip
-        assert counts[what], what
+        assert sample.counts[what], what
 
 
 def test_a_seed_is_a_world() -> None:

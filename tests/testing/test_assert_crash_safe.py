@@ -328,7 +328,7 @@ def test_the_fixture_is_the_function_but_strict(pytester: pytest.Pytester) -> No
 from flows import letter
 
 def test_safe(assert_crash_safe) -> None:
-    assert assert_crash_safe(letter("tea"), answers="approve").tried[0].runs == 19
+    assert assert_crash_safe(letter("tea"), answers="approve").tried[0].runs > 10
 
 def test_unused(assert_crash_safe) -> None:
     assert_crash_safe(letter("tea"), answers={"send": "deny", "sent": "approve"})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from perdure import Cancelled, Do, Effect, Outcome, StepFault, step, workflow
-from perdure.testing import Simulate, Simulated, after, each, never, simulate
+from perdure.testing import CrashSafe, Simulate, Simulated, after, assert_crash_safe, each, never, simulate
 from perdure.testing.strategies import fault_plans, inputs_of, of, outputs_of, scripts
 
 
@@ -42,6 +42,11 @@ def ends() -> str:
 # program: the fixture is the same function
 def test_it(simulate: Simulate) -> None:
     assert_type(simulate(fetch("x"), steps={"fetch": 1}, seed=3).value(), int)
+
+
+# program: a proof says what was tried, whatever the effect
+def test_crashes() -> None:
+    assert_type(assert_crash_safe(ship("bees"), answers="approve", on="sqlite", depth=2), CrashSafe)
 
 
 # program: strategies are of the types that they are made from

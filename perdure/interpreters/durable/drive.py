@@ -403,11 +403,11 @@ class Drive:
             if self._machine.cancel(outside.cancel):
                 self._record.note("note", cancel=outside.cancel)
                 return True
-        left: list[Gate | SignalRow] = sorted([*outside.gates, *outside.signals], key=_left_at)
+        left = _in_order(outside)
         while True:
             due = self._due()
-            if left and (due is None or _left_at(left[0]) <= due[0]):
-                one = left.pop(0)
+            if left and (due is None or left[0][0] <= due[0]):
+                _, one = left.pop(0)
                 taken = self._answered(one) if isinstance(one, Gate) else self._heard(one)
                 self._look_outside = self._look_outside or (taken and isinstance(one, SignalRow))
             elif due is not None:
@@ -645,8 +645,18 @@ def gate_kind(op: Suspend[Any, Any] | Signal[Any]) -> GateKind:
     return "approval" if op.approvable else "answer"
 
 
-def _left_at(left: Gate | SignalRow) -> int:
-    return (left.decided_at or 0) if isinstance(left, Gate) else left.at
+def _in_order(outside: Outside) -> list[tuple[int, Gate | SignalRow]]:
+    """What others left, by the time at which they did.
+
+    Of one name, a message counts as no older than those before it in the queue: a sender's clock may have been set
+    back, and the queue stays a queue.
+    """
+    left: list[tuple[int, Gate | SignalRow]] = [(gate.decided_at or 0, gate) for gate in outside.gates]
+    newest: dict[str, int] = {}
+    for message in outside.signals:
+        newest[message.name] = max(message.at, newest.get(message.name, message.at))
+        left.append((newest[message.name], message))
+    return sorted(left, key=lambda one: one[0])
 
 
 def _trace(error: object) -> str:

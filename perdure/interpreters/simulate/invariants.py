@@ -34,6 +34,8 @@ def by_itself(run: Told) -> Iterator[Finding]:
     yield from _asked_anew(run)
     yield from _stopped(run)
     yield from _executions(run)
+    if run.row is not None and run.row.fence != 1 + run.claims:  # the one who starts it has the first
+        yield engine("", f"the fence is {run.row.fence} after the run was taken over {run.claims} times")
     try:
         verify(run.row.run_id if run.row else "", run.entries)
     except Corrupt as corrupt:

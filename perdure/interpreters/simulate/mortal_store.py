@@ -24,6 +24,7 @@ class MortalStore:
     Attributes:
         seq: The number of the last entry that was committed through it.
         outcomes: How many outcomes were.
+        claims: How often a worker took the run over.
         agenda: What people do while the run waits.
         opened: Told of every gate that was opened, once it is committed: people see what is committed.
         intruded: What a worker that had lost the run could write all the same.
@@ -35,6 +36,7 @@ class MortalStore:
     opened: Callable[[Gate], None]
     seq: int = 0
     outcomes: int = 0
+    claims: int = 0
     intruded: list[str] = attrs.field(factory=list)
     _frozen: Callable[[], Awaitable[None]] | None = None
 
@@ -64,9 +66,11 @@ class MortalStore:
         self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
     ) -> Claim | None:
         async def take() -> Claim | None:
-            return await self.inner.claim(
+            claim = await self.inner.claim(
                 run_id, owner, seen=seen, lease=lease, last=last, lease_until=lease_until, epoch=epoch
             )
+            self.claims += claim is not None
+            return claim
 
         claim = await self._write("claim", "a worker claimed the run", take, lambda claim: claim is None)
         if claim is not None and self._frozen is not None:

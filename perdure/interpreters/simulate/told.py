@@ -45,6 +45,7 @@ class Told:
         points: The places where it could have died.
         since: How many of them came up to its last crash.
         died: How many crashes there were.
+        claims: How often a worker took it over.
         intruded: What a worker that had lost the run could write.
     """
 
@@ -59,6 +60,7 @@ class Told:
     points: Sequence[Point]
     since: int
     died: int
+    claims: int
     intruded: Sequence[str]
 
     @property

@@ -122,6 +122,7 @@ class Trial:
             points=self._points.met,
             since=self._points.since,
             died=self._points.died,
+            claims=self._store.claims,
             intruded=self._store.intruded,
         )
 

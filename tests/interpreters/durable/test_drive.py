@@ -667,6 +667,14 @@ def test_signals_are_consumed_once_in_the_order_in_which_they_came() -> None:
     assert [row.consumed is not None for row in run.inbox] == [True, True, False]
 
 
+def test_a_clock_that_was_set_back_between_two_messages_does_not_change_their_order() -> None:
+    run = lab(hears())
+    run.send("news", "1", at=5_000)
+    run.send("news", "2", at=1_000)
+
+    assert run.start() == Finished(Success([1, 2]))
+
+
 def test_a_signal_that_does_not_fit_is_set_aside_and_does_not_wake_the_run() -> None:
     run = lab(hears())
     run.send("news", '"text"')

@@ -45,7 +45,7 @@ def finished(source: str, seed: int = 0) -> Recorded:
     """A run to its end."""
     lab = Lab(call(source), replies(seed))
     for name in ("order", "order", "paid"):
-        lab.store.send(lab.run_id, name, "1")
+        lab.send(name, "1")
     assert isinstance(lab.to_the_end(ANSWERS), Finished)
     kept = recorded(lab.store)
     return attrs.evolve(kept, run=with_input(kept.run))
@@ -196,7 +196,7 @@ def test_a_cancelled_run_replays_to_its_cancellation() -> None:
     source = PRELUDE + WORKFLOWS["saga"]
     lab = Lab(call(source), replies(0))
     lab.start()
-    lab.store.cancel(lab.run_id, "enough")
+    lab.cancel("enough")
     assert isinstance(lab.resume(), Finished)
 
     assert isinstance(retrace(recorded(lab.store), call(source)), GoesOn)

@@ -267,16 +267,16 @@ BUGS = {
     "a crash uses up a retry": Bug(
         Drive,
         "_open_step",
-        "known.attempts + 1, known.failed, known.began_at)",
-        "known.attempts + 1, known.failed + 1, known.began_at)",
+        "known.attempts + 1, known.failed, known.began_at, known.known)",
+        "known.attempts + 1, known.failed + 1, known.began_at, known.known)",
         FETCHED,
         "fetched/fetch",
     ),
     "retries are counted from the beginning after a crash": Bug(
         Drive,
         "_open_step",
-        "known.attempts + 1, known.failed, known.began_at)",
-        "known.attempts + 1, 0, known.began_at)",
+        "known.attempts + 1, known.failed, known.began_at, known.known)",
+        "known.attempts + 1, 0, known.began_at, known.known)",
         FETCHED,
         "fetched/fetch",
     ),
@@ -323,8 +323,8 @@ BUGS = {
         OVERHEARD,
         "answered while",
     ),
-    "a run that is answered parks again": Bug(
-        Drive, "_park", "batch.awaits = self._awaits()", "pass", LISTENING, "it waits for ever"
+    "a run that something kept from parking does not look for it": Bug(
+        Drive, "_park", "self._look_outside = True\n        return None", "return None", MEETING, "answered while"
     ),
     "an answer is not marked as consumed": Bug(
         Drive,
@@ -407,6 +407,14 @@ entry = self._record.entry(kind, path, attempt, op, payload)
         "if run.status",
         CHAIN,
         "a worker that had lost the run wrote all the same",
+    ),
+    "a claim does not raise the fence": Bug(
+        MemoryStore,
+        "claim",
+        "        self.rows[run_id] = attrs.evolve(\n",
+        "        seen -= 1\n        self.rows[run_id] = attrs.evolve(\n",
+        CHAIN,
+        "the fence is 1 after the run was taken over 1 times",
     ),
     "a run that is started again is reset": Bug(
         MemoryStore,

@@ -1,0 +1,33 @@
+"""What patterns ask of the user's own types: a class with these properties will do, whatever else it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Verdict(Protocol):
+    """What a review must say."""
+
+    @property
+    def approved(self) -> bool:
+        """Whether it is good enough."""
+        ...
+
+    @property
+    def feedback(self) -> str:
+        """What must change, if it is not."""
+        ...
+
+
+class Scored(Protocol):
+    """What an evaluation must say."""
+
+    @property
+    def score(self) -> float:
+        """How good it is; more is better."""
+        ...
+
+    @property
+    def feedback(self) -> str:
+        """What would make it better."""
+        ...
