@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from perdure.agents.prompts import prompt
     from perdure.api import AsyncHandle, AsyncStore, Handle, Store, open, open_async, run_in_memory
-    from perdure.core.agents import Agent, Model, Scripted
+    from perdure.core.agents import (
+        Acp,
+        Agent,
+        Antigravity,
+        ClaudeCode,
+        Codex,
+        Command,
+        Gemini,
+        Limits,
+        McpServer,
+        Model,
+        OpenCode,
+        Pi,
+        Scripted,
+    )
     from perdure.core.codec import register
     from perdure.core.effect import Do, Effect, Op, Outcome
     from perdure.core.estimate import Estimate, Span
@@ -63,12 +77,17 @@ if TYPE_CHECKING:
 
 #: Where each name is taken from when it is first used.
 _HOMES = {
+    "Acp": "perdure.core.agents",
     "Agent": "perdure.core.agents",
+    "Antigravity": "perdure.core.agents",
     "Approved": "perdure.core.leaves",
     "AsyncHandle": "perdure.api",
     "AsyncStore": "perdure.api",
     "Attempt": "perdure.interpreters.handlers",
     "Cancelled": "perdure.core.faults",
+    "ClaudeCode": "perdure.core.agents",
+    "Codex": "perdure.core.agents",
+    "Command": "perdure.core.agents",
     "Defect": "perdure.core.faults",
     "Denied": "perdure.core.leaves",
     "Do": "perdure.core.effect",
@@ -77,11 +96,16 @@ _HOMES = {
     "Exhausted": "perdure.core.faults",
     "Expired": "perdure.core.faults",
     "Fault": "perdure.core.faults",
+    "Gemini": "perdure.core.agents",
     "Handle": "perdure.api",
     "Interrupted": "perdure.core.faults",
+    "Limits": "perdure.core.agents",
+    "McpServer": "perdure.core.agents",
     "Model": "perdure.core.agents",
     "Op": "perdure.core.effect",
+    "OpenCode": "perdure.core.agents",
     "Outcome": "perdure.core.effect",
+    "Pi": "perdure.core.agents",
     "Plan": "perdure.interpreters.plan.plan",
     "RetriesExhausted": "perdure.core.faults",
     "Retry": "perdure.core.retry",
@@ -128,12 +152,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "Acp",
     "Agent",
+    "Antigravity",
     "Approved",
     "AsyncHandle",
     "AsyncStore",
     "Attempt",
     "Cancelled",
+    "ClaudeCode",
+    "Codex",
+    "Command",
     "Defect",
     "Denied",
     "Do",
@@ -142,11 +171,16 @@ __all__ = [
     "Exhausted",
     "Expired",
     "Fault",
+    "Gemini",
     "Handle",
     "Interrupted",
+    "Limits",
+    "McpServer",
     "Model",
     "Op",
+    "OpenCode",
     "Outcome",
+    "Pi",
     "Plan",
     "RetriesExhausted",
     "Retry",

@@ -269,6 +269,12 @@ async def answering(agent: Agent, op: Ask[Any]) -> Answering:
         from perdure.agents import model
 
         return await model.speaker(agent)
+    if isinstance(agent, Harness):
+        from perdure.agents.harness.coding import Coding
+        from perdure.agents.harness.known import adapter_of
+
+        if (adapter := adapter_of(agent)) is not None:
+            return Coding(agent.name, agent, adapter)
     raise Defect(
         f"ask {op.name!r}: nothing here can run {type(agent).__name__} {agent.name!r}. An agent of your own has a "
         "method `answer`: see perdure.agents.reply.Answering"

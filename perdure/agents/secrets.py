@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -15,6 +16,13 @@ HIDDEN: Final = "[hidden]"
 _SHORTEST: Final = 8
 #: Variables whose values are secret, whoever declared them or not.
 _NAMES: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
+#: What is so long and looks so much like a key is one wherever it is printed.
+_KEYS: Final = re.compile(
+    r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}|\bAIza[A-Za-z0-9_-]{30,}|\bgh[pousr]_[A-Za-z0-9]{30,}"
+    r"|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{20,}|\bA(?:KIA|SIA)[A-Z0-9]{16}\b"
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # a signed token
+    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}=*|(?<=://)[^\s/:@\"']+:[^\s/@\"']+(?=@)"  # a password in an address
+)
 #: What looks like a key in an error is one: a provider repeats the key that it refuses.
 _SHAPES: Final = re.compile(
     r"\b(?:sk|pk|rk)-[A-Za-z0-9_*-]{8,}|\bAIza[A-Za-z0-9_*-]{16,}|\bgh[pousr]_[A-Za-z0-9*]{16,}|\bxox[a-z]-[A-Za-z0-9*-]{8,}"
@@ -45,6 +53,10 @@ class Secrets:
         """A text without them."""
         return text if self._forms is None else self._forms.sub(HIDDEN, text)
 
+    def hide_printed(self, text: str) -> str:
+        """What a program printed without them, and without what nobody declared and is a key beyond doubt."""
+        return _KEYS.sub(HIDDEN, self.hide(text))
+
     def hide_error(self, text: str) -> str:
         """The text of an error without them, and without whatever looks like a key."""
         return _SHAPES.sub(HIDDEN, self.hide(text))
@@ -63,8 +75,10 @@ class Secrets:
 
 
 def _forms(value: str) -> Iterable[str]:
-    """A value as it is, for URLs, and in base64 wherever it begins in what is encoded."""
+    """A value as it is, in JSON, for URLs, and in base64 wherever it begins in what is encoded."""
     yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield quote(value, safe="")
     yield quote_plus(value)
     for encode in (base64.b64encode, base64.urlsafe_b64encode):

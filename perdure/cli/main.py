@@ -28,7 +28,13 @@ VERBS: Final = {
     "Run": {"run": "runs", "resume": "runs", "cancel": "runs"},
     "People": {"inbox": "people", "approve": "people", "deny": "people", "answer": "people", "signal": "people"},
     "Inspect": {"ps": "looking", "show": "looking", "why": "looking", "logs": "looking"},
-    "Operate": {"doctor": "care", "db": "care", "export": "histories", "completion": "completion"},
+    "Operate": {
+        "agents": "agents",
+        "doctor": "care",
+        "db": "care",
+        "export": "histories",
+        "completion": "completion",
+    },
 }
 _MODULES: Final = {verb: module for verbs in VERBS.values() for verb, module in verbs.items()}
 

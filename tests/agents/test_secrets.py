@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -25,6 +26,42 @@ def test_a_secret_is_found_in_base64_wherever_it_begins(value: str, before: byte
         # What may be left are the characters that bear bits of its neighbours too.
         assert HIDDEN in hidden
         assert len(hidden.replace(HIDDEN, "").rstrip("=")) <= 4 * ((len(before) + 2) // 3 + (len(after) + 2) // 3) + 2
+
+
+@pytest.mark.parametrize("ascii", [True, False])
+def test_a_secret_is_found_within_json(ascii: bool) -> None:
+    value = 'say "é" and \\ more'
+
+    assert Secrets({"X": value}, ["X"]).hide(json.dumps([value], ensure_ascii=ascii)) == f'["{HIDDEN}"]'
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-ant-api03-abcdefghijklmnop",
+        "AIzaSyAbcdefghijklmnopqrstuvwxyz012345",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "github_pat_11ABCDEFG0abcdefghijklmnopqrstu",
+        "xoxb-123456789012-abcdefghijkl",
+        "AKIAIOSFODNN7EXAMPLE",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijklmno",
+    ],
+)
+def test_what_is_a_key_beyond_doubt_is_hidden_wherever_it_is_printed(key: str) -> None:
+    assert Secrets({}, ()).hide_printed(f"it is {key}, he said") == f"it is {HIDDEN}, he said"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Bearer abcdefghijklmnop12345", f"Bearer {HIDDEN}"),
+        ("http://me:password@proxy:3128/", f"http://{HIDDEN}@proxy:3128/"),
+        ("http://host:8080/a@b", "http://host:8080/a@b"),
+        ("task-force-of-the-whole-ministry", "task-force-of-the-whole-ministry"),
+    ],
+)
+def test_only_the_secret_part_of_what_is_printed_is_hidden(text: str, expected: str) -> None:
+    assert Secrets({}, ()).hide_printed(text) == expected
 
 
 @pytest.mark.parametrize("form", [VALUE, quote(VALUE, safe=""), quote_plus(VALUE)])

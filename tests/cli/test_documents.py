@@ -25,7 +25,7 @@ def test_a_schema_is_sound_and_closed(name: str) -> None:
 def test_every_document_is_one_of_them(terminal: Terminal) -> None:
     terminal.here("run", "flows.py:gated", "-a", "name=bees", "--id", "r1")
     commands = [
-        *(["ps"], ["inbox"], ["doctor"], ["db", "path"], ["completion", "fish"]),
+        *(["ps"], ["inbox"], ["doctor"], ["db", "path"], ["completion", "fish"], ["agents"]),
         *([verb, "r1"] for verb in ("show", "why", "logs", "approve", "resume", "cancel")),
         *(["show", "r1", "greet"], ["signal", "r2", "paid"], ["nothing"], ["plan", "flows.py:gated"], ["graph", "r1"]),
         *(["check", "flows.py:paid"], ["diff", "flows.py:paid", "flows.py:paid"]),

@@ -82,3 +82,11 @@ def test_a_refused_key_is_not_repeated() -> None:
         Model("openai/gpt-5", key="sk-live-1234567890")
 
     assert "sk-live" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: ClaudeCode(env="KEY"), lambda: Command("wc -w"), lambda: ClaudeCode(tools="Read")]
+)  # type: ignore[arg-type]
+def test_one_word_in_place_of_a_list_is_refused(make: Any) -> None:
+    with pytest.raises(Defect, match="one text where a list of words belongs"):
+        make()

@@ -1,0 +1,231 @@
+"""What an adapter of a coding agent is: a few facts, and two pure functions.
+
+`command` says what to start for a turn; `reading` folds what the program prints into a reply or an error. Neither does
+I/O, so both are tested on recorded output. A turn has succeeded only if the program's own last event was seen and says
+so: exit codes are of no use, for some harnesses end with 0 on every error.
+"""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import attrs
+
+from perdure.agents.harness.kinds import kind_of, wait_in
+from perdure.agents.process import Ended, Launch
+from perdure.agents.reply import AgentError, Call, Cost, Event, Json, Kind, Reply, Source, Started, Usage
+from perdure.core.agents import Harness
+
+#: One line of what a harness prints.
+Object = Mapping[str, Any]  # JSON trees have no better type in Python
+
+#: No longer message is recorded, in characters: it may quote what was asked.
+_LONGEST: Final = 1000
+
+H = TypeVar("H", bound=Harness)
+
+
+@attrs.frozen
+class Room:
+    """Where a turn takes place.
+
+    Attributes:
+        cwd: The folder that the agent works in.
+        scratch: A folder for files of this turn; it is removed afterwards.
+        env: The environment that every agent gets, with what this one declares.
+        fresh: A new UUID, for a harness that lets us name the conversation.
+    """
+
+    cwd: Path
+    scratch: Path
+    env: Mapping[str, str] = attrs.field(repr=False)
+    fresh: str
+
+
+class SessionLost(Exception):
+    """The harness does not know the conversation that it was to continue."""
+
+
+@attrs.define
+class Reading(abc.ABC):
+    """What is known of a turn from the events so far.
+
+    Attributes:
+        started: The conversation that was announced; None before the first event, and after it what the next turn is
+            given to continue it.
+        text: The last words so far.
+        value: The structured answer, where the harness gives one.
+        model: Which one answers, where the harness says so.
+        version: Of the harness, where it says so itself.
+        done: The last event was seen.
+        turns: Replies of the model so far.
+        tokens: Of this turn, so far.
+        usd: Of this turn, so far; None where the harness does not say.
+        failed: Why the turn has failed, if nothing else follows.
+        resets: When a used-up quota is there again.
+    """
+
+    started: Json | None = None
+    text: str = ""
+    value: Json | None = None
+    model: str = ""
+    version: str = ""
+    done: bool = False
+    turns: int = 0
+    tokens: Usage = attrs.field(factory=Usage)
+    usd: Decimal | None = None
+    failed: AgentError | None = None
+    resets: datetime | None = None
+
+    @abc.abstractmethod
+    def take(self, event: Object) -> Iterator[Event]:
+        """Take the next event in, and say what it means to who watches."""
+
+    def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
+        """What the turn came to.
+
+        Args:
+            ended: How the program ended.
+            now: Against which the time of a reset is told.
+
+        Raises:
+            AgentError: It came to nothing.
+            SessionLost: There is no such conversation.
+        """
+        error = self.failed
+        if error is None and not self.done:
+            error = self.unfinished(ended)
+        if error is None:
+            return Reply(
+                text=self.text,
+                value=self.value,
+                session=self.started,
+                model=self.model,
+                version=self.version,
+                usage=self.tokens,
+                cost=self.cost,
+            )
+        after = error.retry_after
+        if self.resets is not None and after is None and error.kind in ("quota", "rate"):
+            after = max(self.resets - (now or datetime.now(UTC)), timedelta(0))
+        raise attrs.evolve(error, retry_after=after, session=self.started, usage=self.tokens, cost=self.cost) from None
+
+    def unfinished(self, ended: Ended) -> AgentError:
+        """Why there was no last event, as far as that can be told.
+
+        Raises:
+            SessionLost: Because there is no such conversation.
+        """
+        last = _last_words(ended.stderr)
+        if ended.stopped == "idle":
+            return AgentError("crashed", f"it printed nothing for too long and was ended{last}")
+        if ended.stopped == "wall":
+            return AgentError("budget", f"it took too long and was ended{last}")
+        how = f"by signal {-ended.code}" if ended.code < 0 else f"with code {ended.code}"
+        # Before it had a conversation it refused: its arguments, its login, its configuration.
+        kind: Kind = (
+            kind_of(None, "", ended.stderr, otherwise="config")
+            if self.started is None and ended.code > 0
+            else "crashed"
+        )
+        return AgentError(kind, f"it ended {how}, without its last word{last}")
+
+    @property
+    def cost(self) -> Cost:
+        source: Source = "unknown" if self.usd is None else "reported"
+        return Cost(self.usd, source)
+
+    def start(self, session: Json) -> Iterator[Started]:
+        """Announce the conversation, once."""
+        if self.started is None:
+            self.started = session
+            yield Started(session)
+
+    def fail(self, message: str, *, status: int | None = None, code: str = "", otherwise: Kind = "crashed") -> None:
+        """The turn has failed, by what the harness says in its error and nowhere else."""
+        kind = kind_of(status, code, message, otherwise=otherwise)
+        said = " ".join(message.split())[:_LONGEST]
+        self.failed = AgentError(kind, said, status=status, retry_after=wait_in(message))
+
+
+@attrs.frozen
+class Adapter(Generic[H]):
+    """A coding agent: what is known of it, and what is done with it.
+
+    Attributes:
+        title: For people.
+        program: Looked for on the PATH, if the agent names no other; empty where there is nothing to look for.
+        distribution: The Python package that it is, in place of a program.
+        command: What to start for a turn.
+        reading: What to read its output with.
+        native: It takes a schema by itself.
+        skip: Lines that begin so say nothing that another does not say.
+        package: How people install it.
+        logins: Files in the home folder that are there once somebody has logged in. They are never read.
+        keys: Variables of which one is enough to be known.
+        most: How many run at once in this process: some take half a gigabyte.
+        mcp: It can be given servers of tools.
+        picks: It can be told which tools to use.
+        counts: It says how many tokens it used.
+        prices: It says what it cost, of some models at least.
+        fixed: Its command says it all: neither a model nor a program can be named beside.
+        plain: Its lines are no JSON: each is taken as `{"line": …}`.
+    """
+
+    title: str
+    program: str
+    command: Callable[[H, Call, Room], Launch]
+    reading: Callable[[Call], Reading]
+    distribution: str = ""
+    package: str = ""
+    native: bool = False
+    skip: tuple[bytes, ...] = ()
+    logins: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    most: int = 4
+    mcp: bool = True
+    picks: bool = True
+    counts: bool = True
+    prices: bool = True
+    fixed: bool = False
+    plain: bool = False
+
+
+def _last_words(stderr: str) -> str:
+    """The end of stderr, in one line and without colours; nothing where there is none."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr).splitlines() if line.strip()]
+    return f": {' / '.join(lines[-3:])[-500:]}" if lines else ""
+
+
+def words(
+    tokens: Mapping[str, Any], *, input: str, output: str, read: str = "", write: str = "", thought: str = ""
+) -> Usage:
+    """A harness's own count, by its own names; what it does not say is None."""
+
+    def count(name: str) -> int | None:
+        value = tokens.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    return Usage(
+        input=count(input),
+        output=count(output),
+        cache_read=count(read),
+        cache_write=count(write),
+        reasoning=count(thought),
+    )
+
+
+def added(one: Usage, other: Usage) -> Usage:
+    """Both together; what only one says is what it says."""
+
+    def sum_of(a: int | None, b: int | None) -> int | None:
+        return b if a is None else a if b is None else a + b
+
+    pairs = zip(attrs.astuple(one), attrs.astuple(other), strict=True)
+    return Usage(**{field.name: sum_of(*pair) for field, pair in zip(attrs.fields(Usage), pairs, strict=True)})

@@ -1,0 +1,181 @@
+"""Claude Code: `claude -p`, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, added, words
+from perdure.agents.process import Ended, Launch
+from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Usage, Warned
+from perdure.core.agents import ClaudeCode
+
+#: Nothing that calls home, updates itself or remembers beyond the conversation; and errors are ours to wait for.
+_QUIET = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "1",
+    "ENABLE_TOOL_SEARCH": "false",  # else tools of servers are not offered until they are searched for
+}
+_READ = ("Read", "Glob", "Grep")
+_EDIT = (*_READ, "Edit", "Write", "NotebookEdit", "TodoWrite")
+
+
+def command(agent: ClaudeCode, call: Call, room: Room) -> Launch:
+    """The command line of a turn; the prompt goes in by stdin."""
+    argv = [agent.program or "claude", "-p", "--output-format", "stream-json", "--verbose"]
+    files = {}
+    if agent.model is not None:
+        argv += ["--model", agent.model]
+    if agent.isolated:
+        argv += ["--setting-sources", "", "--disable-slash-commands"]
+    if agent.system:
+        system = room.scratch / "system.md"
+        files[system] = agent.system
+        argv += ["--append-system-prompt-file", str(system)]
+    if call.schema is not None:
+        argv += ["--json-schema", json.dumps(call.schema)]
+    if agent.limits.usd is not None:
+        argv += ["--max-budget-usd", str(agent.limits.usd)]
+    argv += _permitted(agent, call)
+    if agent.mcp:
+        servers = room.scratch / "mcp.json"
+        files[servers] = json.dumps(
+            {
+                "mcpServers": {
+                    server.name: {
+                        "command": server.command[0],
+                        "args": list(server.command[1:]),
+                        "env": {name: f"${{{name}}}" for name in server.env},
+                    }
+                    for server in agent.mcp
+                }
+            }
+        )
+        argv += ["--strict-mcp-config", "--mcp-config", str(servers)]
+    argv += ["--resume", str(call.session)] if call.session is not None else ["--session-id", room.fresh]
+    return Launch(tuple(argv), {**room.env, **_QUIET}, room.cwd, call.message, files)
+
+
+def _permitted(agent: ClaudeCode, call: Call) -> list[str]:
+    """Which tools there are, and which of them are used without asking; nobody is there to be asked."""
+    if call.repair:
+        return ["--tools", "", "--permission-mode", "dontAsk"]
+    servers = [f"mcp__{server.name}" for server in agent.mcp]
+    if agent.tools is not None:
+        names = ",".join(dict.fromkeys(tool.partition("(")[0] for tool in agent.tools))
+        return ["--tools", names, "--permission-mode", "dontAsk", "--allowedTools", ",".join([*agent.tools, *servers])]
+    if agent.access == "full":
+        return ["--permission-mode", "bypassPermissions"]
+    tools = _READ if agent.access == "read" else _EDIT
+    return ["--tools", ",".join(tools), "--permission-mode", "dontAsk", "--allowedTools", ",".join([*tools, *servers])]
+
+
+@attrs.define
+class _Reading(Reading):
+    said: dict[str, Usage] = attrs.field(factory=dict)
+
+    def take(self, event: Object) -> Iterator[Event]:
+        match event:
+            case {"type": "system", "subtype": "init", "session_id": str(session)}:
+                self.model = str(event.get("model", ""))
+                yield from self.start(session)
+                for server in event.get("mcp_servers", ()):
+                    if server.get("status") == "failed":
+                        yield Warned(f"the server of tools {server.get('name')!r} did not start")
+            case {"type": "system", "subtype": "api_retry"}:
+                yield Warned(f"asking the service again, after {event.get('error_status') or 'a broken connection'}")
+            case {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": int(at)}}:
+                self.resets = datetime.fromtimestamp(at, UTC)
+            case {"type": "assistant", "message": {"id": str(id), "content": list(content)} as message}:
+                self.said[id] = _tokens(message.get("usage") or {})
+                self.turns = len(self.said)
+                self._count()
+                yield from filter(None, map(_block, content))
+            case {"type": "user", "message": {"content": list(content)}}:
+                yield from filter(None, map(_block, content))
+            case {"type": "result"}:
+                self._end(event)
+            case _:  # newer versions say more
+                return
+
+    def _count(self) -> None:
+        self.tokens = Usage()
+        for tokens in self.said.values():
+            self.tokens = added(self.tokens, tokens)
+
+    def _end(self, event: Object) -> None:
+        self.done = True
+        self.text, self.value = str(event.get("result") or ""), event.get("structured_output")
+        self.tokens, self.usd = _tokens(event.get("usage") or {}), _dollars(event)
+        if not event.get("is_error") and event.get("subtype") == "success":
+            return
+        errors = [str(error) for error in event.get("errors") or ()]
+        message = "; ".join(errors) or self.text or str(event.get("subtype"))
+        if str(event.get("subtype")).startswith("error_max_"):
+            self.failed = AgentError("budget", message)
+        else:
+            status = event.get("api_error_status")
+            self.fail(
+                message, status=status if isinstance(status, int) else None, code=str(event.get("api_error_type") or "")
+            )
+
+    def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
+        said = ended.stderr if self.failed is None else self.failed.message
+        if not self.text and "No conversation found" in said:
+            raise SessionLost
+        return super().reply(ended, now)
+
+
+def _block(block: Any) -> Event | None:  # Any: a JSON tree
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return Text(text)
+        case {"type": "tool_use", "id": str(id), "name": str(name)}:
+            return ToolStarted(id, name, block.get("input"))
+        case {"type": "tool_result", "tool_use_id": str(id)}:
+            content = block.get("content")
+            return ToolEnded(
+                id, not block.get("is_error"), content if isinstance(content, str) else json.dumps(content)
+            )
+        case _:
+            return None
+
+
+def _tokens(usage: Object) -> Usage:
+    return words(
+        usage,
+        input="input_tokens",
+        output="output_tokens",
+        read="cache_read_input_tokens",
+        write="cache_creation_input_tokens",
+    )
+
+
+def _dollars(event: Object) -> Decimal | None:
+    """Of this turn: newer versions tell the total of the conversation, and beside it the parts of the turn by model."""
+    parts = event.get("model_usage_since_last_result")
+    if isinstance(parts, dict):
+        return sum((Decimal(str(part["costUSD"])) for part in parts.values()), Decimal(0))
+    total = event.get("total_cost_usd")
+    return None if total is None else Decimal(str(total))
+
+
+ADAPTER = Adapter(
+    title="Claude Code",
+    program="claude",
+    command=command,
+    reading=lambda _: _Reading(),
+    package="npm install -g @anthropic-ai/claude-code",
+    native=True,
+    logins=(".claude/.credentials.json",),
+    keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+)

@@ -1,0 +1,198 @@
+"""A coding agent answers: its adapter says what to start and how to read it, and one path runs it.
+
+The prompt, the schema and the answer pass by the same words as those of any other agent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import attrs
+from anyio.lowlevel import RunVar
+
+from perdure.agents import environment
+from perdure.agents.harness.adapter import Adapter, Reading, Room, SessionLost
+from perdure.agents.harness.places import home_of, log_of, run_of, scratch_of
+from perdure.agents.harness.versions import version_of
+from perdure.agents.harness.worktree import worktree
+from perdure.agents.process import Limits, Unstartable, run_process
+from perdure.agents.reply import AgentError, Call, Reply, Tell
+from perdure.agents.secrets import Secrets
+from perdure.core.agents import Harness
+from perdure.core.asked import Attempt
+
+#: A harness is silent while a tool of its runs; after so long it hangs.
+_IDLE: Final = timedelta(minutes=15)
+#: After its last word it may tidy up for so long.
+_LINGER: Final = timedelta(seconds=30)
+
+
+@attrs.frozen
+class Coding:
+    """A coding agent and how it is run. It is what `perdure.agents.reply.Answering` describes.
+
+    Attributes:
+        name: For people and records.
+        agent: Who is asked.
+        adapter: How.
+        environ: Of this process, of which the agent sees a part.
+    """
+
+    name: str
+    agent: Harness
+    adapter: Adapter[Any] = attrs.field(repr=False)  # of whatever class the agent is
+    environ: Mapping[str, str] = attrs.field(factory=lambda: os.environ, repr=False)
+
+    @property
+    def native(self) -> bool:
+        """Whether it takes a schema by itself."""
+        return self.adapter.native
+
+    @property
+    def _declared(self) -> list[str]:
+        """The variables that the agent and its servers of tools are given, by name."""
+        return [*self.agent.env, *(name for server in self.agent.mcp for name in server.env)]
+
+    async def answer(self, call: Call, tell: Tell) -> Reply:
+        """Answer one turn; see `Answering`."""
+        self._possible()
+        env = self._environment(call)
+        async with _place(self.adapter):
+            try:
+                return await self._turn(call, env, tell)
+            except SessionLost:
+                afresh = call.message if not call.repair else f"{call.ask.prompt}\n\n{call.message}"
+                return await self._turn(attrs.evolve(call, session=None, message=afresh), env, tell)
+
+    def _possible(self) -> None:
+        """Refuse what the harness cannot be told, instead of leaving it out.
+
+        Raises:
+            AgentError: It was told so.
+        """
+        agent, adapter = self.agent, self.adapter
+        refused = {
+            "takes no servers of tools: take mcp out, or ask another agent": agent.mcp and not adapter.mcp,
+            "cannot be told which tools to use: take tools out, and say access=…": (
+                agent.tools is not None and not adapter.picks
+            ),
+            "is started as its command says: take model and program out": (
+                adapter.fixed and (agent.model is not None or agent.program is not None)
+            ),
+            "does not say how many tokens it uses, so no limit of them can be kept: take tokens out": (
+                agent.limits.tokens is not None and not adapter.counts
+            ),
+            "does not say what it costs, so no limit of that can be kept: take usd out": (
+                agent.limits.usd is not None and not adapter.prices
+            ),
+        }
+        for why, is_so in refused.items():
+            if is_so:
+                raise AgentError("config", f"{adapter.title} {why}")
+
+    def _environment(self, call: Call) -> dict[str, str]:
+        try:
+            env = environment.allowed(self.environ) | environment.declared(self._declared, self.environ)
+        except LookupError as error:
+            raise AgentError("config", str(error.args[0])) from None
+        if self.agent.isolated:
+            home = home_of(self.environ, call.attempt)
+            gone = [name for name in env if name.startswith("XDG_")]
+            env = {name: value for name, value in env.items() if name not in gone} | {"HOME": str(home)}
+        return env
+
+    async def _turn(self, call: Call, env: dict[str, str], tell: Tell) -> Reply:
+        agent, adapter = self.agent, self.adapter
+        secrets = Secrets(self.environ, self._declared)
+        log = log_of(self.environ, call.attempt)
+        reading = adapter.reading(call)
+        scratch = scratch_of(self.environ, call.attempt)
+        try:
+            cwd = Path(agent.cwd or ".").absolute()
+            if agent.worktree:
+                cwd = await worktree(cwd, call.attempt, env)
+            launch = adapter.command(agent, call, Room(cwd, scratch, env, str(uuid.uuid4())))
+            version = await version_of(launch.argv[0], launch.env) if adapter.program else ""
+            ended = await run_process(
+                launch,
+                _reader(reading, adapter, agent, tell),
+                mark=_mark(call.attempt),
+                limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE, linger=_LINGER),
+                alone=agent.access != "read",
+                hide=secrets.hide_printed,
+                log=log,
+                skip=adapter.skip,
+            )
+            reply = reading.reply(ended)
+            return attrs.evolve(reply, version=reply.version or version)
+        except Unstartable as error:
+            mend = f" ({adapter.package})" if adapter.package else ""
+            raise AgentError("config", f"{error}{mend}") from None
+        except AgentError as error:
+            if error.kind == "crashed":
+                raise attrs.evolve(error, message=f"{error.message}; all that it printed is in {log}") from None
+            raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _reader(reading: Reading, adapter: Adapter[Any], agent: Harness, tell: Tell) -> Callable[[str], bool]:
+    """What is done with each line: take it in, tell who watches, and keep to the limits."""
+
+    def read(line: str) -> bool:
+        if adapter.plain:
+            event: Any = {"line": line}
+        else:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                return False  # a warning of some library; it is in the log
+            if not isinstance(event, dict):
+                return False
+        for told in reading.take(event):
+            tell(told)
+        if not reading.done:
+            _within(reading, agent)
+        return reading.done and not adapter.plain
+
+    return read
+
+
+def _within(reading: Reading, agent: Harness) -> None:
+    """Stop what goes beyond a limit, as soon as the harness says so."""
+    limits, tokens = agent.limits, reading.tokens
+    used = (tokens.input or 0) + (tokens.output or 0) + (tokens.cache_read or 0) + (tokens.cache_write or 0)
+    if limits.turns is not None and reading.turns > limits.turns:
+        over = f"the model replied more than {limits.turns} times"
+    elif limits.tokens is not None and used > limits.tokens:
+        over = f"it used {used} tokens, of {limits.tokens}"
+    elif limits.usd is not None and reading.usd is not None and reading.usd > limits.usd:
+        over = f"it cost {reading.usd} USD, of {limits.usd}"
+    else:
+        return
+    raise AgentError("budget", over, session=reading.started, usage=tokens, cost=reading.cost)
+
+
+def _mark(attempt: Attempt) -> str:
+    """By what the agent's processes are known. In memory every run has the same keys, so there it is a fresh one."""
+    return attempt.idempotency_key if run_of(attempt) == attempt.run_id else uuid.uuid4().hex
+
+
+_places: RunVar[dict[str, anyio.Semaphore]] = RunVar("perdure.agents.harness")
+
+
+def _place(adapter: Adapter[Any]) -> anyio.Semaphore:
+    """Wait here for one's turn: so many of a harness run at once in this event loop."""
+    places = _places.get({})
+    if adapter.title not in places:
+        places[adapter.title] = anyio.Semaphore(adapter.most)
+        _places.set(places)
+    return places[adapter.title]

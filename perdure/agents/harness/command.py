@@ -1,0 +1,50 @@
+"""Any program: the prompt on its stdin, the answer on its stdout, and 0 for success."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import attrs
+
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room
+from perdure.agents.process import Ended, Launch
+from perdure.agents.reply import AgentError, Call, Event, Reply, Text
+from perdure.core.agents import Command
+
+
+def command(agent: Command, call: Call, room: Room) -> Launch:
+    """The command line of a turn; what the agent is told beside the prompt comes before it."""
+    message = f"{agent.system}\n\n{call.message}" if agent.system else call.message
+    return Launch(agent.argv, dict(room.env), room.cwd, message)
+
+
+@attrs.define
+class _Reading(Reading):
+    def take(self, event: Object) -> Iterator[Event]:
+        line = str(event["line"])
+        self.text = f"{self.text}\n{line}" if self.text else line
+        yield Text(f"{line}\n")
+
+    def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
+        # Its last word is its end: there is no event to look for, only the code.
+        self.done = ended.code == 0 and ended.stopped is None
+        return super().reply(ended, now)
+
+    def unfinished(self, ended: Ended) -> AgentError:
+        error = super().unfinished(ended)
+        return error if ended.stopped or ended.code < 0 else attrs.evolve(error, kind="crashed")
+
+
+ADAPTER = Adapter(
+    title="Command",
+    program="",
+    command=command,
+    reading=lambda _: _Reading(),
+    mcp=False,
+    picks=False,
+    counts=False,
+    prices=False,
+    fixed=True,
+    plain=True,
+)

@@ -1,0 +1,102 @@
+"""Gemini CLI: `gemini -o stream-json`, one JSON object a line. On SIGTERM it ends with 0 and without a result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, words
+from perdure.agents.process import Ended, Launch
+from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
+from perdure.core.agents import Gemini
+
+_MODES = {"read": "default", "edit": "auto_edit", "full": "yolo"}
+
+
+def command(agent: Gemini, call: Call, room: Room) -> Launch:
+    """The command line of a turn; the prompt goes in by stdin."""
+    argv = [agent.program or "gemini", "-o", "stream-json", "--skip-trust"]
+    argv += ["--approval-mode", _MODES["read" if call.repair else agent.access]]
+    if agent.model is not None:
+        argv += ["-m", agent.model]
+    argv += ["--resume", str(call.session)] if call.session is not None else ["--session-id", room.fresh]
+    # Settings of a system stand above those of a person, who keeps what is not named here.
+    settings = room.scratch / "settings.json"
+    files = {settings: json.dumps(_settings(agent))}
+    env = {**room.env, "GEMINI_CLI_NO_RELAUNCH": "true", "GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(settings)}
+    message = call.message
+    if agent.system and call.session is None:
+        # There is no way to add to its own instructions, only to replace them.
+        message = f"{agent.system}\n\n{message}"
+    return Launch(tuple(argv), env, room.cwd, message, files)
+
+
+def _settings(agent: Gemini) -> dict[str, Any]:
+    servers = {
+        server.name: {
+            "command": server.command[0],
+            "args": list(server.command[1:]),
+            "env": {name: f"${name}" for name in server.env},
+            "trust": True,
+        }
+        for server in agent.mcp
+    }
+    return {
+        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False, "maxAttempts": 1},
+        "privacy": {"usageStatisticsEnabled": False},
+        "telemetry": {"enabled": False},
+        **({"security": {"auth": {"selectedType": "gemini-api-key"}}} if "GEMINI_API_KEY" in agent.env else {}),
+        **({"mcpServers": servers} if servers else {}),
+    }
+
+
+@attrs.define
+class _Reading(Reading):
+    def take(self, event: Object) -> Iterator[Event]:
+        match event:
+            case {"type": "init", "session_id": str(session)}:
+                self.model = str(event.get("model", ""))
+                yield from self.start(session)
+            case {"type": "message", "role": "assistant", "content": str(text)}:
+                self.text = self.text + text if event.get("delta") else text
+                yield Text(text)
+            case {"type": "tool_use", "tool_id": str(id), "tool_name": str(name)}:
+                self.text, self.turns = "", self.turns + 1
+                yield ToolStarted(id, name, event.get("parameters"))
+            case {"type": "tool_result", "tool_id": str(id)}:
+                yield ToolEnded(id, event.get("status") == "success", str(event.get("output", "")))
+            case {"type": "error", "message": str(message)}:
+                yield Warned(message)
+            case {"type": "result"}:
+                self._end(event)
+            case _:  # newer versions say more
+                return
+
+    def _end(self, event: Object) -> None:
+        self.done, self.turns = True, self.turns + 1
+        stats: Object = event.get("stats") or {}
+        self.tokens = words(stats, input="input", output="output_tokens", read="cached")
+        if event.get("status") != "success":
+            error: Object = event.get("error") or {}
+            self.fail(str(error.get("message") or "it failed without a reason"), code=str(error.get("code") or ""))
+
+    def unfinished(self, ended: Ended) -> AgentError:
+        if "Error resuming session" in ended.stderr:
+            raise SessionLost
+        return super().unfinished(ended)
+
+
+ADAPTER = Adapter(
+    title="Gemini CLI",
+    program="gemini",
+    command=command,
+    reading=lambda _: _Reading(),
+    package="npm install -g @google/gemini-cli",
+    logins=(".gemini/oauth_creds.json",),
+    keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    picks=False,
+    prices=False,
+)

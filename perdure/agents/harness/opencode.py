@@ -1,0 +1,125 @@
+"""OpenCode: `opencode run --format json`, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, added, words
+from perdure.agents.process import Ended, Launch
+from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted
+from perdure.core.agents import OpenCode
+
+_OFF = ("AUTOUPDATE", "LSP_DOWNLOAD", "MODELS_FETCH", "DEFAULT_PLUGINS")
+_PERMISSIONS = {
+    "read": {"edit": "deny", "bash": "deny", "webfetch": "deny"},
+    "edit": {"edit": "allow", "bash": "deny", "webfetch": "deny"},
+    "full": {"edit": "allow", "bash": "allow", "webfetch": "allow"},
+}
+
+
+def command(agent: OpenCode, call: Call, room: Room) -> Launch:
+    """The command line of a turn; the prompt goes in by stdin."""
+    argv = [agent.program or "opencode", "run", "--format", "json", "--title", call.ask.name]
+    if agent.isolated:
+        argv += ["--pure"]
+    if agent.model is not None:
+        argv += ["-m", agent.model]
+    if call.session is not None:
+        argv += ["--session", str(call.session)]
+    access = "read" if call.repair else agent.access
+    config: dict[str, Any] = {"share": "disabled", "autoupdate": False, "permission": _PERMISSIONS[access]}
+    files = {}
+    if agent.system:
+        system = room.scratch / "system.md"
+        files[system] = agent.system
+        config["instructions"] = [str(system)]
+    if agent.mcp:
+        config["mcp"] = {
+            server.name: {
+                "type": "local",
+                "command": list(server.command),
+                "environment": {name: f"{{env:{name}}}" for name in server.env},
+                "enabled": True,
+            }
+            for server in agent.mcp
+        }
+    env = {**room.env, **{f"OPENCODE_DISABLE_{name}": "1" for name in _OFF}}
+    return Launch(tuple(argv), {**env, "OPENCODE_CONFIG_CONTENT": json.dumps(config)}, room.cwd, call.message, files)
+
+
+@attrs.define
+class _Reading(Reading):
+    def take(self, event: Object) -> Iterator[Event]:
+        session = event.get("sessionID")
+        if isinstance(session, str) and session:
+            yield from self.start(session)
+        match event:
+            case {"type": "text", "part": {"text": str(text)}}:
+                self.text = text
+                yield Text(text)
+            case {"type": "tool_use", "part": {"callID": str(id), "tool": str(name), "state": dict(state)}}:
+                # It is told when it has ended, and only then.
+                yield ToolStarted(id, name, state.get("input"))
+                yield ToolEnded(
+                    id, state.get("status") == "completed", str(state.get("output") or state.get("error") or "")
+                )
+            case {"type": "step_start"}:
+                self.done = False
+            case {"type": "step_finish", "part": dict(part)}:
+                self._step(part)
+            case {"type": "error", "error": dict(error)}:
+                self._fail(error)
+            case _:  # newer versions say more
+                return
+
+    def _step(self, part: Object) -> None:
+        tokens: Object = part.get("tokens") or {}
+        cache: Object = tokens.get("cache") or {}
+        self.turns, self.tokens = (
+            self.turns + 1,
+            added(
+                self.tokens,
+                words(
+                    {**tokens, "read": cache.get("read"), "write": cache.get("write")},
+                    input="input",
+                    output="output",
+                    read="read",
+                    write="write",
+                    thought="reasoning",
+                ),
+            ),
+        )
+        cost = part.get("cost")
+        if isinstance(cost, int | float) and cost > 0:  # a model without a price is said to cost nothing
+            self.usd = (self.usd or Decimal(0)) + Decimal(str(cost))
+        self.done = part.get("reason") != "tool-calls"
+
+    def _fail(self, error: Object) -> None:
+        self.done = True
+        told: Object = error.get("data") or {}
+        status = told.get("statusCode")
+        message = str(told.get("message") or error.get("name") or "it failed without a reason")
+        self.fail(message, status=status if isinstance(status, int) else None, code=str(error.get("name") or ""))
+
+    def unfinished(self, ended: Ended) -> AgentError:
+        if "Session not found" in ended.stderr:
+            raise SessionLost
+        return super().unfinished(ended)
+
+
+ADAPTER = Adapter(
+    title="OpenCode",
+    program="opencode",
+    command=command,
+    reading=lambda _: _Reading(),
+    package="npm install -g opencode-ai",
+    logins=(".local/share/opencode/auth.json",),
+    keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
+    most=2,
+    picks=False,
+)

@@ -1,0 +1,304 @@
+"""One program, run to its end and leaving nothing behind: the one path of every harness.
+
+The prompt goes in by stdin, lines come out, and whatever happens (an end, a silence, a timeout, a cancellation, the
+death of this worker) the whole tree of processes is dead before anybody else may write in its folder. The shim
+between us and the program sees to it: see `shim.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import anyio.to_thread
+import attrs
+from anyio.abc import ByteReceiveStream, Process
+
+from perdure.agents import shim
+from perdure.agents.folder import held
+from perdure.agents.lines import Lines
+from perdure.agents.log import Log
+
+_STDERR = 64 * 1024
+#: What is still in the pipes once every process is dead is read for so long. Nobody should hold them by then.
+_DRAIN = timedelta(seconds=2)
+#: How much longer than its grace the shim may take to end, before it is killed itself.
+_SHIM = timedelta(seconds=10)
+
+
+@attrs.frozen
+class Launch:
+    """What to start, completely: nothing else of this process reaches it.
+
+    Attributes:
+        argv: The program, looked up on the PATH of `env`, and its arguments. Everybody on the machine can read them:
+            no prompt, no secret.
+        env: The whole environment.
+        stdin: What it reads; the prompt.
+        files: Files to write before, for their owner only.
+        cwd: Where it works.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = attrs.field(repr=False)
+    cwd: Path
+    stdin: str = attrs.field(default="", repr=False)
+    files: Mapping[Path, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class Limits:
+    """How long it may take.
+
+    Attributes:
+        wall: Altogether, from its start; None: as long as it prints something.
+        idle: Without a byte on stdout. A harness is silent while a tool of its runs.
+        grace: Between TERM and KILL.
+        linger: From the line that is its last to its end.
+    """
+
+    wall: timedelta | None = None
+    idle: timedelta = timedelta(minutes=15)
+    grace: timedelta = timedelta(seconds=10)
+    linger: timedelta = timedelta(seconds=30)
+
+
+#: Why it was stopped: it was silent, it took too long, or it did not end after its last line.
+Stopped = Literal["idle", "wall", "linger"]
+
+
+@attrs.frozen
+class Ended:
+    """How it ended. Nothing of it lives any more.
+
+    Attributes:
+        code: Its exit code; negative: the signal that ended it.
+        stderr: The last 64 KiB, without secrets.
+        stopped: Why we ended it, if we did.
+        dropped: How many lines were too long to read.
+    """
+
+    code: int
+    stderr: str = ""
+    stopped: Stopped | None = None
+    dropped: int = 0
+
+
+class Unstartable(Exception):
+    """The program could not be started; the message says why and what mends it."""
+
+
+async def run_process(
+    launch: Launch,
+    on_line: Callable[[str], bool],
+    *,
+    mark: str,
+    limits: Limits | None = None,
+    alone: bool = True,
+    hide: Callable[[str], str] = str,
+    log: Path | None = None,
+    skip: tuple[bytes, ...] = (),
+    longest: int = 10_000_000,
+) -> Ended:
+    """Run a program, giving each line of its stdout as it comes; cancelling ends the whole tree.
+
+    Args:
+        launch: What to start.
+        on_line: Called with each line, without secrets. True says that it was the last that matters.
+        mark: Names the work in the environment of every process of it. What an earlier attempt under the same mark
+            left behind is killed first, so no two that may run at once share one.
+        limits: How long it may take.
+        alone: Whether it may write in its folder, which it then has for itself; else it shares it with readers.
+        hide: Takes secrets out of a text: of lines, stderr and the log, before anything else sees them.
+        log: A file for all that it prints on stdout, bounded.
+        skip: Lines that begin so are not read and not logged; they count as signs of life.
+        longest: In bytes; longer lines are dropped.
+
+    Raises:
+        Unstartable: There is no such program or folder.
+    """
+    _check(launch)
+    limits = limits or Limits()
+    for path, text in launch.files.items():
+        _write(path, text)
+    async with held(launch.cwd, alone=alone, mark=mark, patience=limits.grace + _SHIM) as lock:
+        process, death = await _start(launch, mark, lock, limits.grace)
+    # From here on the folder is held by the processes that work there, and not by us: a frozen worker would keep it.
+    run = _Run(process, death, limits, on_line, hide, skip, Lines(longest))
+    try:
+        with Log(log) if log else contextlib.nullcontext() as run.log:
+            return await run.end(launch.stdin)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run.clear(mark)
+
+
+def _check(launch: Launch) -> None:
+    program = launch.argv[0]
+    if not launch.cwd.is_dir():
+        raise Unstartable(f"{program} is to work in {launch.cwd}, which is no folder: make it, or mend the agent's cwd")
+    if shutil.which(program, path=launch.env.get("PATH")) is None:
+        raise Unstartable(f"{program} is not on the PATH: install it, or put its folder on the PATH of the worker")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.write(text)
+
+
+async def _start(launch: Launch, mark: str, lock: int, grace: timedelta) -> tuple[Process, int]:
+    """The shim, and our end of its pipe: it ends with the last process that holds it, which is this one."""
+    theirs, ours = os.pipe()
+    try:
+        process = await anyio.open_process(
+            [
+                *(sys.executable, "-I", "-S", shim.__file__),
+                *(str(theirs), str(lock), str(grace.total_seconds()), mark),
+                *launch.argv,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=launch.cwd,
+            env={**launch.env, shim.MARK: mark},
+            start_new_session=True,  # a Ctrl-C in the terminal is the worker's to answer
+            pass_fds=(theirs,) if lock < 0 else (theirs, lock),
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return process, ours
+
+
+@attrs.define(eq=False)
+class _Run:
+    """One program while it runs."""
+
+    process: Process
+    death: int
+    limits: Limits
+    on_line: Callable[[str], bool]
+    hide: Callable[[str], str]
+    skip: tuple[bytes, ...]
+    lines: Lines
+    log: Log | None = None
+    began: float = attrs.field(factory=anyio.current_time)
+    last_line: float | None = None
+    error: Exception | None = None
+    stderr: bytes = b""
+    patience: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+
+    async def end(self, stdin: str) -> Ended:
+        """Feed it, read it, and wait until it and its readers are done."""
+        read = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._feed, stdin)
+            group.start_soon(self._read_stderr)
+            group.start_soon(self._read_stdout, read)
+            stopped = await self._wait()
+            with anyio.move_on_after(_DRAIN.total_seconds()):
+                await read.wait()
+            group.cancel_scope.cancel()
+        if self.error is not None:
+            raise self.error
+        code = self.process.returncode
+        stderr = self.hide(self.stderr.decode(errors="replace"))[-_STDERR:]
+        return Ended(-signal.SIGKILL if code is None else code, stderr, stopped, self.lines.dropped)
+
+    async def clear(self, mark: str) -> None:
+        """See to it that nothing is left."""
+        self._let_go()
+        await self._shim_ends()
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.aclose()
+        await anyio.to_thread.run_sync(shim.reap, mark, 5.0)  # where the shim itself was killed
+
+    async def _wait(self) -> Stopped | None:
+        """Wait for its end; past a limit, bring it about and say which."""
+        self._be_patient()
+        with self.patience:
+            await self.process.wait()
+        if not self.patience.cancelled_caught:
+            return None
+        wall = anyio.current_time() >= self._latest
+        self._let_go()
+        await self._shim_ends()
+        return "linger" if self.last_line is not None else "wall" if wall else "idle"
+
+    async def _shim_ends(self) -> None:
+        with anyio.move_on_after((self.limits.grace + _SHIM).total_seconds()):
+            await self.process.wait()
+
+    def _let_go(self) -> None:
+        """Close the pipe: the shim ends the tree."""
+        if self.death >= 0:
+            os.close(self.death)
+            self.death = -1
+
+    def _be_patient(self) -> None:
+        """Move the moment at which it has taken too long, after a sign of life."""
+        if self.last_line is None:
+            silent = anyio.current_time() + self.limits.idle.total_seconds()
+        else:
+            silent = self.last_line + self.limits.linger.total_seconds()
+        self.patience.deadline = min(silent, self._latest)
+
+    @property
+    def _latest(self) -> float:
+        return math.inf if self.limits.wall is None else self.began + self.limits.wall.total_seconds()
+
+    async def _feed(self, text: str) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(anyio.BrokenResourceError):  # it need not read what it is told
+            await self.process.stdin.send(text.encode())
+        await self.process.stdin.aclose()
+
+    async def _read_stderr(self) -> None:
+        assert self.process.stderr is not None
+        async for chunk in _chunks(self.process.stderr):
+            # Twice what is told: a secret that were cut in two at the beginning would not be known for one.
+            self.stderr = (self.stderr + chunk)[-2 * _STDERR :]
+
+    async def _read_stdout(self, read: anyio.Event) -> None:
+        assert self.process.stdout is not None
+        async for chunk in _chunks(self.process.stdout):
+            self._take(self.lines.feed(chunk))
+            self._be_patient()
+        self._take(self.lines.rest())
+        read.set()
+
+    def _take(self, lines: Iterator[bytes]) -> None:
+        for raw in lines:
+            if self.error is not None or raw.startswith(self.skip):
+                continue
+            line = self.hide(raw.decode(errors="replace"))
+            if self.log is not None:
+                self.log.write(line)
+            try:
+                last = self.on_line(line)
+            except Exception as error:  # the reader's; told once the tree is dead
+                self.error = error
+                self.patience.cancel()
+                continue
+            if last and self.last_line is None:
+                self.last_line = anyio.current_time()
+
+
+async def _chunks(stream: ByteReceiveStream) -> AsyncIterator[bytes]:
+    with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        while True:
+            yield await stream.receive(65536)

@@ -1,0 +1,278 @@
+"""What all coding agents have in common: their limits, homes, worktrees, and how many run at once."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from scenes import zombies
+
+from perdure.agents.harness.coding import Coding
+from perdure.agents.harness.known import adapter_of
+from perdure.agents.reply import AgentError, Call, Event, Reply, Warned
+from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
+from perdure.core.asked import Attempt
+from perdure.core.leaves import Ask
+
+#: Speaks as Claude Code does; `{BODY}` is what it does in between.
+CLAUDE = """
+import json, os, sys, time
+if "--version" in sys.argv:
+    print("9.9.9"); sys.exit()
+told = sys.stdin.read()
+def say(**event):
+    print(json.dumps(event), flush=True)
+say(type="system", subtype="init", session_id="s", model="m")
+def said(number):
+    usage = {"input_tokens": 10, "output_tokens": 5}
+    say(type="assistant", message={"id": f"m{number}", "content": [], "usage": usage})
+def end(text="", **more):
+    say(**{"type": "result", "subtype": "success", "is_error": False, "result": text, "total_cost_usd": 0.25,
+        "usage": {"input_tokens": 1, "output_tokens": 1}, **more})
+"""
+
+
+@pytest.fixture
+def claude(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Puts a program `claude` on a PATH, and gives the environment of a worker there."""
+
+    def make(body: str) -> dict[str, str]:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "claude"
+        program.write_text(f"#!{sys.executable}\n{CLAUDE}{body}\n")
+        program.chmod(stat.S_IRWXU)
+        (tmp_path / "home").mkdir(exist_ok=True)
+        return {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
+
+    return make
+
+
+def answer(
+    agent: Harness, environ: dict[str, str], *, key: str = "", number: int = 1, events: list[Event] | None = None
+) -> Reply:
+    adapter = adapter_of(agent)
+    assert adapter is not None
+    ask: Ask[Any] = Ask("q", (agent,), "do it")  # type: ignore[arg-type]  # each has a name
+    call = Call(ask=ask, attempt=Attempt("run", "q", number, key or uuid.uuid4().hex), message="do it")
+    tell = [] if events is None else events
+    return anyio.run(Coding("it", agent, adapter, environ).answer, call, tell.append)
+
+
+def refusal(agent: Harness, environ: dict[str, str]) -> AgentError:
+    with pytest.raises(AgentError) as raised:
+        answer(agent, environ)
+    return raised.value
+
+
+def test_what_goes_beyond_its_turns_is_ended(claude: Any, tmp_path: Path) -> None:
+    environ = claude("for n in range(1000): said(n); time.sleep(0.01)\nend()")
+
+    error = refusal(ClaudeCode(cwd=str(tmp_path), limits=Limits(turns=3)), environ)
+
+    assert (error.kind, error.message) == ("budget", "the model replied more than 3 times")
+    assert (error.session, error.usage.input, error.usage.output) == ("s", 40, 20)
+
+
+def test_what_goes_beyond_its_tokens_is_ended(claude: Any, tmp_path: Path) -> None:
+    environ = claude("for n in range(1000): said(n); time.sleep(0.01)\nend()")
+
+    error = refusal(ClaudeCode(cwd=str(tmp_path), limits=Limits(tokens=40)), environ)
+
+    assert (error.kind, error.message) == ("budget", "it used 45 tokens, of 40")
+
+
+def test_what_goes_beyond_its_time_is_ended(claude: Any, tmp_path: Path) -> None:
+    environ = claude("for n in range(10000): said(n); time.sleep(0.01)\nend()")
+
+    error = refusal(ClaudeCode(cwd=str(tmp_path), limits=Limits(wall=timedelta(milliseconds=500))), environ)
+
+    assert error.kind == "budget"
+    assert error.message.startswith("it took too long and was ended")
+    assert error.session == "s"
+
+
+def test_what_hangs_is_ended_and_can_be_continued(claude: Any, tmp_path: Path) -> None:
+    environ = claude("time.sleep(1000)")
+
+    error = refusal(ClaudeCode(cwd=str(tmp_path), limits=Limits(idle=timedelta(milliseconds=500))), environ)
+
+    assert (error.kind, error.session) == ("crashed", "s")
+
+
+def test_what_does_not_end_after_its_last_word_has_answered(
+    claude: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.agents.harness.coding._LINGER", timedelta(milliseconds=200))
+    environ = claude("end('done')\nsys.stdout.flush(); time.sleep(1000)")
+
+    assert answer(ClaudeCode(cwd=str(tmp_path)), environ).text == "done"
+
+
+def test_a_quota_says_when_it_is_there_again(claude: Any, tmp_path: Path) -> None:
+    environ = claude(
+        """
+say(type="rate_limit_event", rate_limit_info={"status": "rejected", "resetsAt": int(time.time()) + 3600})
+end("Claude usage limit reached", is_error=True, api_error_status=429)
+"""
+    )
+
+    error = refusal(ClaudeCode(cwd=str(tmp_path)), environ)
+
+    assert error.kind == "quota"
+    assert error.retry_after is not None
+    assert timedelta(minutes=50) < error.retry_after <= timedelta(hours=1)
+
+
+def test_the_total_of_a_conversation_is_not_taken_for_the_cost_of_a_turn(claude: Any, tmp_path: Path) -> None:
+    environ = claude(
+        "end('x', total_cost_usd=9, model_usage_since_last_result={'m': {'costUSD': 0.5}, 'n': {'costUSD': 0.25}})"
+    )
+
+    assert str(answer(ClaudeCode(cwd=str(tmp_path)), environ).cost.usd) == "0.75"
+
+
+def test_lines_that_are_no_objects_are_passed_over(claude: Any, tmp_path: Path) -> None:
+    environ = claude("print('a warning'); print('[1]'); print('{broken'); end('done')")
+
+    assert answer(ClaudeCode(cwd=str(tmp_path)), environ).text == "done"
+
+
+def test_a_server_of_tools_that_did_not_start_is_told(claude: Any, tmp_path: Path) -> None:
+    events: list[Event] = []
+    environ = claude(
+        'say(type="system", subtype="init", session_id="s", mcp_servers=[{"name":"wf","status":"failed"}]); end("x")'
+    )
+
+    answer(ClaudeCode(cwd=str(tmp_path)), environ, events=events)
+
+    assert Warned("the server of tools 'wf' did not start") in events
+
+
+def test_an_isolated_agent_has_an_empty_home_and_finds_it_again_in_the_next_attempt(
+    claude: Any, tmp_path: Path
+) -> None:
+    environ = claude(
+        """
+home = os.environ["HOME"]
+before = sorted(os.listdir(home))
+open(os.path.join(home, "login"), "a").close()
+end(json.dumps([home, before, "XDG_DATA_HOME" in os.environ]))
+"""
+    )
+    environ["XDG_DATA_HOME"] = str(tmp_path / "data")
+    agent = ClaudeCode(cwd=str(tmp_path), isolated=True)
+
+    first = json.loads(answer(agent, environ, key="k" * 32).text)
+    second = json.loads(answer(agent, environ, key="k" * 32, number=2).text)
+    other = json.loads(answer(agent, environ, key="j" * 32).text)
+
+    assert first[0] != environ["HOME"]
+    assert (first[1], second[1], other[1]) == ([], ["login"], [])
+    assert first[0] == second[0] != other[0]
+    assert first[2] is False
+
+
+def test_an_agent_in_a_worktree_changes_no_file_of_anybody_and_finds_its_own_again(claude: Any, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    (repository / "inner").mkdir(parents=True)
+    (repository / "inner" / "file").write_text("theirs")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(repository)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *words], check=True)
+    environ = claude("was = open('file').read(); open('file', 'w').write('mine'); end(json.dumps([os.getcwd(), was]))")
+    agent = ClaudeCode(cwd=str(repository / "inner"), worktree=True)
+
+    folder, was = json.loads(answer(agent, environ, key="k" * 32).text)
+    again, now = json.loads(answer(agent, environ, key="k" * 32, number=2).text)
+
+    assert (was, now) == ("theirs", "mine")
+    assert folder == again == str(tmp_path / "repository.perdure" / f"run-{'k' * 12}" / "inner")
+    assert (repository / "inner" / "file").read_text() == "theirs"
+
+
+def test_a_worktree_that_git_did_not_finish_is_made_anew(claude: Any, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(repository)]
+    for words in (["init", "-q"], ["commit", "-qm", "first", "--allow-empty"]):
+        subprocess.run([*git, *words], check=True)
+    environ = claude("open('half', 'w').close(); end(' '.join(sorted(os.listdir('.'))))")
+    agent = ClaudeCode(cwd=str(repository), worktree=True)
+    answer(agent, environ, key="k" * 32)
+    (locked,) = (repository / ".git" / "worktrees").glob("*")
+    (locked / "locked").write_text("initializing")
+
+    answer(agent, environ, key="k" * 32, number=2)
+
+    assert not (locked / "locked").exists()
+
+
+def test_a_worktree_of_no_repository_is_refused_with_what_mends_it(claude: Any, tmp_path: Path) -> None:
+    error = refusal(ClaudeCode(cwd=str(tmp_path), worktree=True), {**claude("end()"), "LC_ALL": "C"})
+
+    assert error.kind == "config"
+    assert "not a git repository" in error.message
+    assert error.message.endswith("Make it a repository with a commit")
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        (
+            Pi(mcp=[McpServer(name="wf", command=["serve"])]),
+            "Pi takes no servers of tools: take mcp out, or ask another agent",
+        ),
+        (
+            Codex(limits=Limits(usd=1)),
+            "Codex does not say what it costs, so no limit of that can be kept: take usd out",
+        ),
+        (
+            Command(["cat"], limits=Limits(tokens=1)),
+            "Command does not say how many tokens it uses, so no limit of them can be kept: take tokens out",
+        ),
+        (Acp(command=["x"], model="m"), "ACP is started as its command says: take model and program out"),
+        (OpenCode(tools=["bash"]), "OpenCode cannot be told which tools to use: take tools out, and say access=…"),
+    ],
+)
+def test_what_cannot_be_said_to_a_harness_is_refused(agent: Harness, said: str, claude: Any) -> None:
+    error = refusal(agent, claude("end()"))
+
+    assert (error.kind, error.message) == ("config", said)
+
+
+def test_no_more_of_a_harness_run_at_once_than_its_adapter_allows(tmp_path: Path) -> None:
+    program = "import os, sys, time\nopen(f'{os.getpid()}.in', 'w').close()\n"
+    program += (
+        "print(len([n for n in os.listdir('.') if n.endswith('.in')]))\ntime.sleep(0.2)\nos.remove(f'{os.getpid()}.in')"
+    )
+    agent = Command([sys.executable, "-c", program], cwd=str(tmp_path), access="read")
+    adapter = adapter_of(agent)
+    assert adapter is not None
+    coding = Coding("it", agent, adapter, {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home")})
+    seen: list[int] = []
+
+    async def main() -> None:
+        async def one(number: int) -> None:
+            ask: Ask[Any] = Ask("q", (agent,), "x")
+            call = Call(ask=ask, attempt=Attempt("run", "q", 1, f"{number:032}"), message="x")
+            seen.append(int((await coding.answer(call, lambda _: None)).text))
+
+        async with anyio.create_task_group() as group:
+            for number in range(10):
+                group.start_soon(one, number)
+
+    anyio.run(main)
+
+    assert len(seen) == 10
+    assert max(seen) <= adapter.most
+    assert zombies() == []

@@ -1,0 +1,211 @@
+"""What each coding agent is started with: permissions, limits and servers of tools, in its own words."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from perdure.agents.harness.adapter import Room
+from perdure.agents.harness.known import adapter_of
+from perdure.agents.process import Launch
+from perdure.agents.reply import Call
+from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness, Limits, McpServer, OpenCode, Pi
+from perdure.core.asked import Attempt
+from perdure.core.leaves import Ask
+
+ROOM = Room(Path("/work"), Path("/scratch"), {"PATH": "/bin", "KEY": "a secret value"}, "a-fresh-uuid")
+SERVER = McpServer(name="wf", command=["serve", "--fast"], env=["KEY"])
+EVERY = [ClaudeCode, Codex, Pi, Antigravity, Gemini, OpenCode]
+
+
+def launched(agent: Harness, **call: Any) -> Launch:
+    adapter = adapter_of(agent)
+    assert adapter is not None
+    ask: Ask[Any] = Ask("q", (agent,), "do it")  # type: ignore[arg-type]  # each has a name
+    turn = Call(ask=ask, attempt=Attempt("r", "q", 1, "k"), message="do it", **call)
+    return adapter.command(agent, turn, ROOM)
+
+
+def settings_of(launch: Launch) -> dict[str, Any]:
+    """What Antigravity's library is told."""
+    ((_, text),) = launch.files.items()
+    told: dict[str, Any] = json.loads(text)
+    return told
+
+
+def after(launch: Launch, word: str) -> str:
+    return launch.argv[launch.argv.index(word) + 1]
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_prompt_and_secrets_pass_by_no_argument(make: Any) -> None:
+    launch = launched(make(system="You are strict.", env=["KEY"], mcp=[] if make is Pi else [SERVER]))
+
+    assert launch.stdin.endswith("do it")
+    assert launch.cwd == Path("/work")
+    assert launch.env["KEY"] == "a secret value"
+    for text in (*launch.argv, *launch.files.values(), launch.env.get("OPENCODE_CONFIG_CONTENT", "")):
+        assert "do it" not in text
+        assert "a secret value" not in text
+    assert all(path.parent == Path("/scratch") for path in launch.files)
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        (ClaudeCode(access="read"), ["--tools", "Read,Glob,Grep", "--permission-mode", "dontAsk"]),
+        (ClaudeCode(access="full"), ["--permission-mode", "bypassPermissions"]),
+        (Codex(access="read"), ["-s", "read-only"]),
+        (Codex(), ["-s", "workspace-write"]),
+        (Codex(access="full"), ["--dangerously-bypass-approvals-and-sandbox"]),
+        (Pi(access="read"), ["--tools", "read,grep,find,ls"]),
+        (Pi(), ["--tools", "read,grep,find,ls,edit,write"]),
+        (Gemini(access="read"), ["--approval-mode", "default"]),
+        (Gemini(), ["--approval-mode", "auto_edit"]),
+        (Gemini(access="full"), ["--approval-mode", "yolo"]),
+    ],
+)
+def test_access_is_said_in_the_words_of_the_harness(agent: Harness, expected: list[str]) -> None:
+    argv = list(launched(agent).argv)
+
+    at = argv.index(expected[0])
+    assert argv[at : at + len(expected)] == expected
+
+
+def test_who_may_only_edit_gets_no_shell() -> None:
+    assert "Bash" not in after(launched(ClaudeCode()), "--tools").split(",")
+    assert "bash" not in after(launched(Pi()), "--tools").split(",")
+    config = json.loads(launched(OpenCode()).env["OPENCODE_CONFIG_CONTENT"])
+    assert config["permission"] == {"edit": "allow", "bash": "deny", "webfetch": "deny"}
+    assert "--tools" not in launched(Pi(access="full")).argv
+
+
+def test_tools_that_are_named_are_the_only_ones() -> None:
+    launch = launched(ClaudeCode(tools=["Read", "Bash(pytest:*)", "Bash(ruff:*)"], mcp=[SERVER]))
+
+    assert after(launch, "--tools") == "Read,Bash"
+    assert after(launch, "--allowedTools") == "Read,Bash(pytest:*),Bash(ruff:*),mcp__wf"
+    assert after(launched(Pi(tools=["read"])), "--tools") == "read"
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_a_repair_changes_nothing(make: Any) -> None:
+    session = {"thread": "t", "counted": {}} if make is Codex else "s"
+    launch = launched(
+        make(access="full", tools=["bash"] if make in (ClaudeCode, Pi, Antigravity) else None),
+        session=session,
+        repair=True,
+    )
+
+    strict = {
+        Antigravity: lambda: settings_of(launch)["access"] == "read" and settings_of(launch)["tools"] is None,
+        ClaudeCode: lambda: after(launch, "--tools") == "",
+        Codex: lambda: after(launch, "-s") == "read-only",
+        Pi: lambda: "--no-tools" in launch.argv and "--tools" not in launch.argv,
+        Gemini: lambda: after(launch, "--approval-mode") == "default",
+        OpenCode: lambda: json.loads(launch.env["OPENCODE_CONFIG_CONTENT"])["permission"]["edit"] == "deny",
+    }
+    assert strict[make]()
+
+
+@pytest.mark.parametrize(
+    ("agent", "session", "expected"),
+    [
+        (ClaudeCode(), None, ["--session-id", "a-fresh-uuid"]),
+        (ClaudeCode(), "s", ["--resume", "s"]),
+        (Codex(), {"thread": "t", "counted": {}}, ["resume", "t", "-"]),
+        (Pi(), "s", ["--session", "s"]),
+        (Gemini(), None, ["--session-id", "a-fresh-uuid"]),
+        (Gemini(), "s", ["--resume", "s"]),
+        (OpenCode(), "s", ["--session", "s"]),
+    ],
+)
+def test_a_conversation_is_begun_or_continued(agent: Harness, session: Any, expected: list[str]) -> None:
+    argv = launched(agent, session=session).argv
+
+    assert list(argv[-len(expected) :]) == expected or argv[argv.index(expected[0]) + 1] == expected[1]
+
+
+def test_a_schema_is_given_to_those_who_take_one() -> None:
+    schema = {"type": "object"}
+
+    assert json.loads(after(launched(ClaudeCode(), schema=schema), "--json-schema")) == schema
+    codex = launched(Codex(), schema=schema)
+    assert json.loads(codex.files[Path(after(codex, "--output-schema"))]) == schema
+
+
+def test_antigravity_is_told_all_by_a_private_file() -> None:
+    agent = Antigravity(
+        model="m", system="s", access="read", mcp=[SERVER], limits=Limits(turns=3), program="/opt/python"
+    )
+
+    launch = launched(agent, schema={"type": "object"}, session="c")
+
+    assert launch.argv[0] == "/opt/python"
+    assert settings_of(launch) == {
+        "model": "m",
+        "system": "s",
+        "schema": {"type": "object"},
+        "session": "c",
+        "fresh": "a-fresh-uuid",
+        "access": "read",
+        "tools": None,
+        "turns": 3,
+        "mcp": [{"name": "wf", "command": ["serve", "--fast"], "env": ["KEY"]}],
+    }
+
+
+def test_a_budget_is_told_to_those_who_keep_one() -> None:
+    assert after(launched(ClaudeCode(limits=Limits(usd=1.5))), "--max-budget-usd") == "1.5"
+
+
+def test_servers_of_tools_are_given_by_name_and_their_secrets_by_the_name_of_a_variable() -> None:
+    claude = launched(ClaudeCode(mcp=[SERVER]))
+    codex = launched(Codex(mcp=[SERVER]))
+    gemini = launched(Gemini(mcp=[SERVER]))
+    opencode = launched(OpenCode(mcp=[SERVER]))
+
+    whole = {"command": "serve", "args": ["--fast"]}
+    (file,) = claude.files.values()
+    assert json.loads(file) == {"mcpServers": {"wf": {**whole, "env": {"KEY": "${KEY}"}}}}
+    (setting,) = (word for word in codex.argv if word.startswith("mcp_servers"))
+    assert tomllib.loads(setting)["mcp_servers"]["wf"] == {**whole, "env_vars": ["KEY"], "required": True}
+    (file,) = gemini.files.values()
+    assert json.loads(file)["mcpServers"]["wf"] == {**whole, "env": {"KEY": "$KEY"}, "trust": True}
+    config = json.loads(opencode.env["OPENCODE_CONFIG_CONTENT"])
+    assert config["mcp"]["wf"]["command"] == ["serve", "--fast"]
+    assert config["mcp"]["wf"]["environment"] == {"KEY": "{env:KEY}"}
+
+
+def test_any_text_reaches_codex_as_toml() -> None:
+    system = 'Be "brief", \\ or\n\tnot: é 🐝 \x7f\x01'
+
+    (setting,) = (word for word in launched(Codex(system=system)).argv if word.startswith("developer_instructions"))
+
+    assert tomllib.loads(setting) == {"developer_instructions": system}
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_what_an_agent_is_told_beside_the_prompt_reaches_it(make: Any) -> None:
+    launch = launched(make(system="You are strict."))
+
+    texts = [*launch.files.values(), *launch.argv, launch.stdin]
+    assert any("You are strict." in text for text in texts)
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_another_program_can_be_named(make: Any) -> None:
+    assert launched(make(program="/opt/it")).argv[0] == "/opt/it"
+
+
+def test_an_agent_of_a_class_below_one_is_run_as_that_one() -> None:
+    @attrs.frozen(kw_only=True)
+    class Mine(ClaudeCode):
+        pass
+
+    assert launched(Mine()).argv[0] == "claude"
