@@ -91,11 +91,16 @@ class MortalStore:
         step, text = _said(batch)
         if await self._comes_to_rest(batch) and self.points.answered(step, text):
             self.agenda.leap()
+            # Time has passed: what died in here would be recorded later, and rightly so.
+            return await self._made(step, text, write)
         return await self._write(step, text, write)
 
     async def _comes_to_rest(self, batch: Batch) -> bool:
-        """Whether a batch parks the run, where nothing is left for it, until somebody does something."""
-        if batch.status != "parked" or self.agenda.next_at >= self.agenda.moment(batch.wake_at):
+        """Whether a batch parks the run, where nothing is left for it, until somebody does something.
+
+        Not where it opens a gate: whoever answers that at the same moment would come behind the others.
+        """
+        if batch.status != "parked" or batch.opened or self.agenda.next_at >= self.agenda.moment(batch.wake_at):
             return False
         outside = await self.inner.outside(batch.claim.run_id, batch.awaits)
         return not (outside.gates or outside.signals)
@@ -130,6 +135,9 @@ class MortalStore:
 
             self._frozen = late
             raise Crash(f"frozen before {text}")
+        return await self._made(step, text, write)
+
+    async def _made(self, step: str, text: str, write: Callable[[], Awaitable[T]]) -> T:
         done = await write()
         self.points.after_write(step, text)
         return done
