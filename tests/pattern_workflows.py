@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Never
 
 import attrs
 from returns.result import Success
 
 from perdure import (
+    Approved,
     Denied,
     Do,
     Effect,
@@ -18,6 +19,7 @@ from perdure import (
     Outcome,
     Scripted,
     StepFault,
+    TimedOut,
     ask,
     pure,
     step,
@@ -25,29 +27,40 @@ from perdure import (
     workflow,
 )
 from perdure.components import (
+    Action,
     Answered,
     Attempted,
     Decided,
+    Halted,
+    Merged,
     NoMajority,
     NoQuorum,
+    Rejected,
     Rule,
+    Shadowed,
     approval_gate,
     attempt_each,
     check_suite,
     classify_and_route,
     compensate,
+    content_pipeline,
     debate,
     decision_table,
+    drift_detector,
     escalation_chain,
     gather_and_synthesize,
     jury,
+    kanban,
     majority,
+    merge_queue,
     optimizer,
     panel,
     poller,
     review_loop,
+    runbook,
     saga,
     scan_fix_verify,
+    sidecar,
     supervisor,
     try_catch_finally,
 )
@@ -78,6 +91,7 @@ class Opinion:
 writer = Scripted("writer", lambda prompt: f"A text ({prompt})")
 critic = Scripted("critic", lambda prompt: Review("shorter" in prompt, "shorter"))
 pedant = Scripted("pedant", lambda prompt: Review("comma" in prompt, "a comma"))
+cheap = Scripted("cheap", lambda prompt: prompt)
 rater = Scripted("rater", lambda prompt: Score(len(prompt), prompt))
 judge = Scripted("judge", lambda prompt: Opinion("wait" if "risk" in prompt else "ship", prompt))
 boss = Scripted("boss", lambda prompt: ["wall"] if prompt.endswith("wall: failed") else [])
@@ -352,6 +366,111 @@ def checked(draft: str) -> Do[str, StepFault]:
     return "passed" if suite.approved else suite.feedback
 
 
+@step
+def run(command: str) -> str:
+    return f"{command}: ok"
+
+
+Ran = dict[str, str]
+
+
+@workflow
+def failover(region: str) -> Do[Ran, Halted[Ran, StepFault | Denied | Expired]]:
+    """A runbook with an action of each risk."""
+    actions = {
+        "look": Action(run("status"), risk="safe"),
+        "drain": Action(run(f"drain {region}"), risk="risky", show=f"{region} serves 4 users"),
+        "promote": Action(run("promote"), risk="critical"),
+    }
+    return (yield from runbook(actions, expires=timedelta(hours=1)))
+
+
+@step
+def replicas(region: str) -> int:
+    return 3
+
+
+@step
+def page(what: str) -> None: ...
+
+
+@attrs.frozen
+class Drift:
+    drifted: bool
+    what: str
+
+
+def fewer(wanted: int, found: int) -> Effect[Drift, Never]:
+    return pure(Drift(found < wanted, f"{found} of {wanted}"))
+
+
+def told(drift: Drift) -> Effect[None, StepFault]:
+    return page(drift.what)
+
+
+@workflow
+def watched(region: str) -> Do[Drift, StepFault]:
+    """A watch over something that does not drift."""
+    return (yield from drift_detector(3, replicas(region), fewer, told, every=timedelta(days=1), rounds=3))
+
+
+Column = Callable[[str], Effect[str, StepFault]]
+COLUMNS: Mapping[str, Column] = {"code": work, "tidy": tidy, "ship": publish}
+
+
+@workflow
+def board(cards: list[str]) -> Do[list[Attempted[str, str, Halted[str, StepFault]]], StepFault]:
+    """A board with two places, and a card in each of two columns that does not leave it."""
+    return (yield from kanban(cards, COLUMNS, key=lambda card: card, limit=2))
+
+
+@step
+def rebase(trunk: str, change: str) -> str:
+    return f"{trunk}+{change}"
+
+
+@step
+def suite(candidate: str) -> Review:
+    return Review("b" not in candidate, "2 tests failed")
+
+
+@step
+def push(candidate: str) -> str:
+    return candidate
+
+
+Queue = Merged[str, str, StepFault | Rejected]
+
+
+@workflow
+def merged(*changes: str) -> Do[Queue, Halted[Queue, StepFault]]:
+    """A queue, one of whose changes is not good."""
+    return (yield from merge_queue("trunk", changes, rebase=rebase, check=suite, land=push))
+
+
+@workflow
+def shadowed(question: str) -> Do[Shadowed[str, StepFault | TimedOut], StepFault]:
+    """An answer with another one in its shadow."""
+    return (
+        yield from sidecar(
+            ask("answer", writer, question),
+            ask("answer", cheap, question),
+            lambda text: ask("rate", rater, text, Score),
+        )
+    )
+
+
+@workflow
+def post(topic: str) -> Do[str, Halted[str, StepFault]]:
+    """A pipeline whose second stage fails."""
+    stages: Mapping[str, Column] = {"draft": written_at_once, "tidy": tidy, "publish": publish}
+    return (yield from content_pipeline(topic, stages))
+
+
+def written_at_once(topic: str) -> Effect[str, StepFault]:
+    return ask("write", writer, f"{topic}.py")
+
+
 #: A call of each.
 PATTERNS: Mapping[str, Effect[object, object]] = {
     "review_loop": article("bees"),
@@ -372,9 +491,20 @@ PATTERNS: Mapping[str, Effect[object, object]] = {
     "decision_table": expense(5_000),
     "try_catch_finally": careful("seat"),
     "check_suite": checked("a long text"),
+    "runbook": failover("eu"),
+    "drift_detector": watched("eu"),
+    "kanban": board(["roof", "wall", "b.py", "door"]),
+    "merge_queue": merged("a", "b"),
+    "sidecar": shadowed("why?"),
+    "content_pipeline": post("b"),
 }
 #: Who is asked in them, and has no rule.
 ANSWERS: Mapping[str, Mapping[str, object]] = {
     "escalation_chain": {"decide": Opinion("ship", "I looked at it")},
     "approval_gate": {"publish-it": "approve"},
+    "runbook": {
+        "approve-drain": Approved(by="ann"),
+        "approve-promote": Approved(by="ann"),
+        "confirm-promote": Approved(by="ben"),
+    },
 }

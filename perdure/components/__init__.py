@@ -4,32 +4,46 @@ from perdure.components.approval_gate import approval_gate
 from perdure.components.attempt_each import Attempted, attempt_each
 from perdure.components.check_suite import Checked, check_suite
 from perdure.components.classify_and_route import Unrouted, classify_and_route
+from perdure.components.content_pipeline import content_pipeline
 from perdure.components.debate import debate
 from perdure.components.decision_table import Decided, Rule, decision_table
+from perdure.components.drift_detector import drift_detector
 from perdure.components.escalation_chain import Answered, escalation_chain
 from perdure.components.gather_and_synthesize import gather_and_synthesize
-from perdure.components.judged import Scored, Verdict
+from perdure.components.halted import Halted
+from perdure.components.judged import Comparison, Scored, Verdict
 from perdure.components.jury import Votes, jury
+from perdure.components.kanban import kanban
+from perdure.components.merge_queue import Merged, Rejected, merge_queue
 from perdure.components.optimizer import optimizer
 from perdure.components.panel import NoMajority, NoQuorum, majority, panel
 from perdure.components.poller import poller
 from perdure.components.review_loop import review_loop
 from perdure.components.rounds import Rounds
+from perdure.components.runbook import Action, Risk, runbook
 from perdure.components.saga import compensate, saga
 from perdure.components.scan_fix_verify import scan_fix_verify
+from perdure.components.sidecar import Shadowed, sidecar
 from perdure.components.supervisor import supervisor
 from perdure.components.try_catch_finally import try_catch_finally
 
 __all__ = [
+    "Action",
     "Answered",
     "Attempted",
     "Checked",
+    "Comparison",
     "Decided",
+    "Halted",
+    "Merged",
     "NoMajority",
     "NoQuorum",
+    "Rejected",
+    "Risk",
     "Rounds",
     "Rule",
     "Scored",
+    "Shadowed",
     "Unrouted",
     "Verdict",
     "Votes",
@@ -38,18 +52,24 @@ __all__ = [
     "check_suite",
     "classify_and_route",
     "compensate",
+    "content_pipeline",
     "debate",
     "decision_table",
+    "drift_detector",
     "escalation_chain",
     "gather_and_synthesize",
     "jury",
+    "kanban",
     "majority",
+    "merge_queue",
     "optimizer",
     "panel",
     "poller",
     "review_loop",
+    "runbook",
     "saga",
     "scan_fix_verify",
+    "sidecar",
     "supervisor",
     "try_catch_finally",
 ]

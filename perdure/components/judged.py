@@ -31,3 +31,12 @@ class Scored(Protocol):
     def feedback(self) -> str:
         """What would make it better."""
         ...
+
+
+class Comparison(Protocol):
+    """What a comparison must say."""
+
+    @property
+    def drifted(self) -> bool:
+        """Whether something is no more as it was."""
+        ...

@@ -298,12 +298,14 @@ def test_what_the_workflow_prints_is_not_part_of_the_drawing(terminal: Terminal)
 PICTURES = {
     "ship.svg": ("graph", "ship.py:ship", "-i", '"bees"', "-o"),
     "ship-run.svg": ("graph", "ship-1", "-o"),
+    "code-review.svg": ("graph", "code_review.py:code_review", "-a", "path=change.diff", "-o"),
 }
 
 
 def pictures(terminal: Terminal) -> dict[str, str]:
-    """The pictures of docs/graph.md, made anew."""
-    shutil.copy(ROOT / "examples" / "ship.py", terminal.folder)
+    """The pictures of the documents, made anew."""
+    for example in ("ship.py", "code_review.py"):
+        shutil.copy(ROOT / "examples" / example, terminal.folder)
     terminal.here("run", "ship.py:ship", "-i", '"bees"', "--id", "ship-1", SHIP_SECONDS="0")
     for name, command in PICTURES.items():
         assert terminal.here(*command, name).code == 0
@@ -314,4 +316,5 @@ def test_the_pictures_in_the_documents_are_those_that_are_drawn_now(terminal: Te
     shown = {name: (ROOT / "docs" / name).read_text() for name in PICTURES}
 
     assert pictures(terminal) == shown, f"if the change is meant: run the commands of {PICTURES} and copy the files"
-    assert all(f"]({name})" in (ROOT / "docs" / "graph.md").read_text() for name in PICTURES)
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    assert all(f"]({name})" in pages for name in PICTURES)

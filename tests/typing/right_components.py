@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Literal, Never, assert_type
+from typing import Literal, Never, TypeAlias, assert_type
 
 import attrs
 from given import (
@@ -40,6 +40,7 @@ from perdure import (
     Fault,
     Outcome,
     StepFault,
+    TimedOut,
     fail,
     pure,
     step,
@@ -47,14 +48,19 @@ from perdure import (
     workflow,
 )
 from perdure.components import (
+    Action,
     Answered,
     Attempted,
     Checked,
     Decided,
+    Halted,
+    Merged,
     NoMajority,
     NoQuorum,
+    Rejected,
     Rounds,
     Rule,
+    Shadowed,
     Unrouted,
     Votes,
     approval_gate,
@@ -62,18 +68,24 @@ from perdure.components import (
     check_suite,
     classify_and_route,
     compensate,
+    content_pipeline,
     debate,
     decision_table,
+    drift_detector,
     escalation_chain,
     gather_and_synthesize,
     jury,
+    kanban,
     majority,
+    merge_queue,
     optimizer,
     panel,
     poller,
     review_loop,
+    runbook,
     saga,
     scan_fix_verify,
+    sidecar,
     supervisor,
     try_catch_finally,
 )
@@ -380,6 +392,96 @@ assert_type(check_suite({"a": review(Draft("")), "b": review(Draft(""))}, needed
 assert_type(
     review_loop(draft, lambda found: check_suite({"a": review(found)})), Effect[Draft, RateLimited | Exhausted[Draft]]
 )
+
+
+# program: runbook halts with what its actions did
+actions = {"look": Action(number(), risk="safe"), "drop": Action(number(), risk="critical", show="4 tables")}
+assert_type(runbook(actions), Effect[dict[str, int], Halted[dict[str, int], RateLimited | Denied]])
+
+
+# program: runbook whose gates expire says so
+assert_type(
+    runbook(actions, expires=timedelta(hours=1)),
+    Effect[dict[str, int], Halted[dict[str, int], RateLimited | Denied | Expired]],
+)
+
+
+# program: where and why a runbook halted is matched
+@workflow
+def emergency() -> Do[str, Never]:
+    match (yield from runbook(actions).attempt()):
+        case Success(done):
+            assert_type(done, dict[str, int])
+            return "done"
+        case Failure(Halted(at, state, because)):
+            assert_type(state, dict[str, int])
+            assert_type(because, RateLimited | Denied)
+            return at
+
+
+# program: drift_detector keeps the comparison
+@attrs.frozen
+class Drift:
+    drifted: bool
+    what: str
+
+
+def compared(wanted: int, found: int) -> Effect[Drift, Refused]: ...
+def alerted(drift: Drift) -> Effect[None, Broken]: ...
+
+
+assert_type(
+    drift_detector(3, number(), compared, alerted, every=timedelta(days=1)),
+    Effect[Drift, RateLimited | Refused | Broken],
+)
+
+
+# program: drift_detector over lambdas
+assert_type(
+    drift_detector(
+        3,
+        number(),
+        lambda wanted, found: pure(Drift(wanted != found, "")),
+        lambda drift: text().map(lambda _: drift.what),
+        every=timedelta(days=1),
+    ),
+    Effect[Drift, RateLimited | Refused],
+)
+
+
+# program: content_pipeline halts with what there was
+assert_type(content_pipeline(3, {"a": grow, "b": grow}), Effect[int, Halted[int, RateLimited]])
+
+
+# program: kanban cannot fail
+assert_type(
+    kanban([1, 2], {"a": grow, "b": grow}, key=str),
+    Effect[list[tuple[int, Outcome[int, Halted[int, RateLimited]]]], Never],
+)
+
+
+# program: merge_queue leaves out what is not good and halts where it cannot land
+def rebased(trunk: Draft, change: int) -> Effect[Draft, RateLimited]: ...
+def landed(trunk: Draft) -> Effect[Draft, Broken]: ...
+
+
+Queue: TypeAlias = Merged[Draft, int, RateLimited | Refused | Rejected]
+assert_type(
+    merge_queue(Draft(""), [1, 2], rebase=rebased, check=review, land=landed), Effect[Queue, Halted[Queue, Broken]]
+)
+
+
+# program: sidecar fails as its primary does
+def other_draft() -> Effect[Draft, Broken]: ...
+
+
+assert_type(
+    sidecar(draft(None), other_draft(), score), Effect[Shadowed[Draft, Broken | Refused | TimedOut], RateLimited]
+)
+
+
+# program: sidecar whose primary cannot fail cannot fail
+assert_type(sidecar(sure(None), other_draft(), points), Effect[Shadowed[Draft, Broken | TimedOut], Never])
 
 
 # program: a loop of one's own with the brake of the patterns

@@ -14,6 +14,7 @@ from given import Broken, Draft, RateLimited, Refused, Review, Score, draft, gro
 
 from perdure import Denied, Do, Effect, Exhausted, Outcome, pure, workflow
 from perdure.components import (
+    Action,
     Attempted,
     Rounds,
     Rule,
@@ -22,15 +23,20 @@ from perdure.components import (
     classify_and_route,
     debate,
     decision_table,
+    drift_detector,
     escalation_chain,
     gather_and_synthesize,
     jury,
+    kanban,
     majority,
+    merge_queue,
     optimizer,
     panel,
     poller,
     review_loop,
+    runbook,
     scan_fix_verify,
+    sidecar,
     supervisor,
     try_catch_finally,
 )
@@ -396,6 +402,68 @@ uncaught = try_catch_finally(number(), catch=other_caught, finally_=pure(None))
 # pyright [reportArgumentType]: Argument of type "dict[str, Effect[int, RateLimited]]" … "int" is not a subtype of
 #   "Verdict"
 unchecked = check_suite({"a": number()})
+
+
+# program: an action of a risk that there is not
+# mypy [arg-type]: Argument "risk" to "Action" has incompatible type "Literal['harmless']"; expected "Literal['safe',
+#   'risky', 'critical']"
+# pyright [reportArgumentType]: Argument of type "Literal['harmless']" cannot be assigned to parameter "risk"
+harmless = Action(number(), risk="harmless")
+
+
+# program: an action whose risk nobody says
+# mypy [call-arg]: Missing named argument "risk" for "Action"
+# pyright [reportCallIssue]: Argument missing for parameter "risk"
+untold = Action(number())
+
+
+# program: a halted runbook is forgotten
+def halted_forgotten() -> Effect[dict[str, int], RateLimited]:
+    # mypy [return-value]: Incompatible return value type (got "Effect[dict[str, int], Halted[dict[str, int],
+    #   RateLimited | Denied]]", expected "Effect[dict[str, int], RateLimited]")
+    # pyright [reportReturnType]: Type "Effect[dict[str, int], Halted[dict[str, int], RateLimited | Denied]]" is not
+    #   assignable to return type "Effect[dict[str, int], RateLimited]"
+    return runbook({"look": Action(number(), risk="safe")})
+
+
+# program: a comparison that does not say whether it drifted
+def uncompared(wanted: int, found: int) -> Effect[Score, Never]: ...
+
+
+# mypy [type-var]: Value of type variable "A" of "drift_detector" cannot be "Score"
+# pyright [reportArgumentType]: Argument of type "(wanted: int, found: int) -> Effect[Score, Never]" … Type "Score" is
+#   not assignable to type "Comparison"
+undrifted = drift_detector(3, number(), uncompared, lambda score: pure(None), every=timedelta(days=1))
+
+
+# program: a column that makes something else of a card
+def renamed(card: int) -> Effect[str, RateLimited]: ...
+
+
+# mypy [dict-item]: Dict entry 0 has incompatible type "str": "Callable[[int], Effect[str, RateLimited]]"; expected
+#   "str": "Callable[[int], Effect[int, RateLimited]]"
+# pyright [reportArgumentType]: Argument of type "dict[str, (card: int) -> Effect[str, RateLimited]]" … "str" is not a
+#   subtype of "int"
+other_column = kanban([1, 2], {"code": renamed})
+
+
+# program: a queue that checks without a verdict
+# mypy [arg-type]: Argument "check" to "merge_queue" has incompatible type "Callable[[int], Effect[int,
+#   RateLimited]]"; expected "Callable[[int], Effect[Verdict, RateLimited]]"
+# pyright [reportArgumentType]: Argument of type "(n: int) -> Effect[int, RateLimited]" … "int" is not a subtype of
+#   "Verdict"
+unverified = merge_queue(3, [1], rebase=lambda trunk, change: number(), check=grow, land=grow)
+
+
+# program: a shadow without a score
+def unscored_review(n: int) -> Effect[Review, Refused]: ...
+
+
+# mypy [arg-type]: Argument 3 to "sidecar" has incompatible type "Callable[[int], Effect[Review, Refused]]"; expected
+#   "Callable[[int], Effect[Scored, Refused]]"
+# pyright [reportArgumentType]: Argument of type "(n: int) -> Effect[Review, Refused]" … "Review" is not a subtype of
+#   "Scored"
+unscored_shadow = sidecar(number(), number(), unscored_review)
 
 
 # program: a brake that nobody pulls
