@@ -46,6 +46,7 @@ from perdure.components import (
     content_pipeline,
     debate,
     decision_table,
+    delegation,
     drift_detector,
     escalation_chain,
     gather_and_synthesize,
@@ -471,6 +472,35 @@ def written_at_once(topic: str) -> Effect[str, StepFault]:
     return ask("write", writer, f"{topic}.py")
 
 
+@attrs.frozen
+class Job:
+    worker: str
+    after: list[int]
+    what: str
+
+
+JOBS = [Job("builder", [], "roof"), Job("builder", [], "door"), Job("painter", [0, 1], "all")]
+#: Its first plan has a task for nobody.
+architect = Scripted("architect", lambda prompt: JOBS if "builder, painter" in prompt else [Job("elf", [], "it")])
+
+
+@step
+def paint(what: str, built: list[str]) -> str:
+    return f"painted {what}: {', '.join(built)}"
+
+
+WORKERS: Mapping[str, Callable[[Job, Sequence[str]], Effect[str, StepFault]]] = {
+    "builder": lambda job, before: work(job.what),
+    "painter": lambda job, before: paint(job.what, list(before)),
+}
+
+
+@workflow
+def delegated(goal: str) -> Do[list[str], StepFault | Exhausted[Sequence[Job]] | Halted[dict[int, str], StepFault]]:
+    """A plan that is sent back once, and then done."""
+    return (yield from delegation(lambda wrong: ask("plan", architect, wrong or goal, list[Job]), WORKERS, rounds=2))
+
+
 #: A call of each.
 PATTERNS: Mapping[str, Effect[object, object]] = {
     "review_loop": article("bees"),
@@ -497,6 +527,7 @@ PATTERNS: Mapping[str, Effect[object, object]] = {
     "merge_queue": merged("a", "b"),
     "sidecar": shadowed("why?"),
     "content_pipeline": post("b"),
+    "delegation": delegated("a house"),
 }
 #: Who is asked in them, and has no rule.
 ANSWERS: Mapping[str, Mapping[str, object]] = {

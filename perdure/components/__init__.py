@@ -7,6 +7,7 @@ from perdure.components.classify_and_route import Unrouted, classify_and_route
 from perdure.components.content_pipeline import content_pipeline
 from perdure.components.debate import debate
 from perdure.components.decision_table import Decided, Rule, decision_table
+from perdure.components.delegation import Delegated, delegation
 from perdure.components.drift_detector import drift_detector
 from perdure.components.escalation_chain import Answered, escalation_chain
 from perdure.components.gather_and_synthesize import gather_and_synthesize
@@ -34,6 +35,7 @@ __all__ = [
     "Checked",
     "Comparison",
     "Decided",
+    "Delegated",
     "Halted",
     "Merged",
     "NoMajority",
@@ -55,6 +57,7 @@ __all__ = [
     "content_pipeline",
     "debate",
     "decision_table",
+    "delegation",
     "drift_detector",
     "escalation_chain",
     "gather_and_synthesize",

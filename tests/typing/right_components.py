@@ -71,6 +71,7 @@ from perdure.components import (
     content_pipeline,
     debate,
     decision_table,
+    delegation,
     drift_detector,
     escalation_chain,
     gather_and_synthesize,
@@ -482,6 +483,23 @@ assert_type(
 
 # program: sidecar whose primary cannot fail cannot fail
 assert_type(sidecar(sure(None), other_draft(), points), Effect[Shadowed[Draft, Broken | TimedOut], Never])
+
+
+# program: delegation may have no sound plan, and may halt
+@attrs.frozen
+class Job:
+    worker: Literal["a", "b"]
+    after: list[int]
+
+
+def planned(wrong: str | None) -> Effect[list[Job], Refused]: ...
+def done(job: Job, before: Sequence[int]) -> Effect[int, RateLimited]: ...
+
+
+assert_type(
+    delegation(planned, {"a": done, "b": done}, fuel=5),
+    Effect[list[int], Refused | Exhausted[Sequence[Job]] | Halted[dict[int, int], RateLimited]],
+)
 
 
 # program: a loop of one's own with the brake of the patterns

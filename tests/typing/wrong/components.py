@@ -23,6 +23,7 @@ from perdure.components import (
     classify_and_route,
     debate,
     decision_table,
+    delegation,
     drift_detector,
     escalation_chain,
     gather_and_synthesize,
@@ -464,6 +465,19 @@ def unscored_review(n: int) -> Effect[Review, Refused]: ...
 # pyright [reportArgumentType]: Argument of type "(n: int) -> Effect[Review, Refused]" … "Review" is not a subtype of
 #   "Scored"
 unscored_shadow = sidecar(number(), number(), unscored_review)
+
+
+# program: a plan that does not say who does its tasks
+def undelegated(wrong: str | None) -> Effect[list[Draft], Refused]: ...
+def worked(task: Draft, before: Sequence[int]) -> Effect[int, Refused]: ...
+
+
+# mypy [type-var]: Value of type variable "T" of "delegation" cannot be "Draft"
+# pyright [reportArgumentType]: Argument of type "(wrong: str | None) -> Effect[list[Draft], Refused]" …
+#   "list[Draft]" is not a subtype of "Sequence[T@delegation]"
+# pyright [reportArgumentType]: Argument of type "dict[str, (task: Draft, before: Sequence[int]) -> Effect[int,
+#   Refused]]" … "Delegated*" is not assignable to "Draft"
+nobody = delegation(undelegated, {"a": worked})
 
 
 # program: a brake that nobody pulls
