@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from benchmarks import chains, fanout, imports, machine, resume
+from benchmarks import agents, chains, fanout, imports, machine, resume
 from benchmarks.table import Row, text_of
 
 #: In the order in which they are printed.
@@ -19,6 +19,7 @@ ALL: tuple[Callable[[bool], Iterator[Row]], ...] = (
     fanout.rows,
     resume.rows,
     imports.rows,
+    agents.rows,
 )
 
 

@@ -44,6 +44,11 @@ def micros(seconds: Iterable[float], n: int) -> str:
     return f"{statistics.median(seconds) / n * 1e6:.1f} us"
 
 
+def millis(seconds: Iterable[float], n: int) -> str:
+    """The median per ask."""
+    return f"{statistics.median(seconds) / n * 1e3:.2f} ms"
+
+
 def ratios(ours: Sequence[float], floor: Sequence[float]) -> list[float]:
     """Of pairs taken in turn, the smallest first."""
     return sorted(a / b for a, b in zip(ours, floor, strict=True))
