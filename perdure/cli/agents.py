@@ -56,12 +56,13 @@ def agents(common: Common) -> None:
     """Say which coding agents are installed, and who is logged in."""
     import anyio
 
-    found = anyio.run(_look)
+    found = anyio.run(look_for_all)
     text = "\n".join(printing.line(each.text, 300) for each in found)
     common.tell("agents", {"agents": [attrs.asdict(each) for each in found]}, text, ["perdure doctor"])
 
 
-async def _look() -> list[Found]:
+async def look_for_all() -> list[Found]:
+    """Every coding agent that perdure knows, installed or not."""
     import anyio
 
     from perdure.agents.harness.known import ADAPTERS, adapter_named

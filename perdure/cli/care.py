@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import sys
@@ -37,7 +38,7 @@ class Finding:
 @click.argument("run_id", metavar="RUN", required=False, shell_complete=completion.runs)
 def doctor(common: Common, run_id: str | None) -> Exit:
     """Look for what is wrong: here, in the database, in a run."""
-    found, damage = [_python(), _sqlite(), _bytecode()], False
+    found, damage = [_python(), _sqlite(), _bytecode(), _models(), _agents()], False
     if not os.path.lexists(common.path):
         found.append(Finding("database", "ok", f"{common.path} does not exist yet; the first run makes it"))
         if run_id is not None:
@@ -91,6 +92,25 @@ def _bytecode() -> Finding:
     if sys.dont_write_bytecode:
         return Finding("bytecode", "warn", "PYTHONDONTWRITEBYTECODE is set: every start compiles every module anew")
     return Finding("bytecode", "ok", "cached")
+
+
+def _models() -> Finding:
+    """litellm by what its package says: to load it takes seconds."""
+    try:
+        return Finding("models", "ok", f"litellm {importlib.metadata.version('litellm')}")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("models", "ok", "not installed, and needed to ask a Model: pip install 'perdure[models]'")
+
+
+def _agents() -> Finding:
+    """Nobody needs all of them, so that one is missing is not wrong."""
+    import anyio
+
+    from perdure.cli.agents import look_for_all
+
+    here = [f"{each.agent} {each.version or '?'}" for each in anyio.run(look_for_all) if each.path is not None]
+    said = ", ".join(here) or "none installed"
+    return Finding("coding agents", "ok", f"{said}; perdure agents says more")
 
 
 def _database(looker: Onlooker) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import stat
 from pathlib import Path
@@ -79,3 +80,57 @@ def test_a_program_that_fails_has_no_version(terminal: Terminal, machine: Path) 
 
     assert found(terminal)["Pi"]["version"] == ""
     assert found(terminal)["Pi"]["path"] is not None
+
+
+def test_a_program_that_cannot_be_started_has_no_version(terminal: Terminal, machine: Path) -> None:
+    install(machine, "pi", "")
+    (machine.parent / "programs" / "pi").write_bytes(b"\x7fELF of another machine")
+
+    assert found(terminal)["Pi"]["version"] == ""
+    assert terminal.here("doctor").code == 0
+
+
+# -- as the doctor says it -------------------------------------------------------------------------------------------
+
+
+def diagnosed(terminal: Terminal, what: str) -> tuple[str, str]:
+    """What the doctor says of it."""
+    said = terminal.here("doctor", "--json")
+    assert (said.code, said.document["healthy"]) == (0, True)
+    (finding,) = (each for each in said.document["findings"] if each["what"] == what)
+    return finding["verdict"], finding["detail"]
+
+
+def test_the_doctor_names_the_agents_that_are_here(
+    terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere(monkeypatch, "google-antigravity")
+    assert diagnosed(terminal, "coding agents") == ("ok", "none installed; perdure agents says more")
+
+    install(machine, "codex", "codex-cli 0.171.0")
+    install(machine, "pi", "")
+
+    assert diagnosed(terminal, "coding agents") == ("ok", "Codex 0.171.0, Pi ?; perdure agents says more")
+
+
+def test_the_doctor_says_whether_models_can_be_asked(
+    terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert diagnosed(terminal, "models") == ("ok", f"litellm {importlib.metadata.version('litellm')}")
+
+    nowhere(monkeypatch, "litellm")
+
+    missing = "not installed, and needed to ask a Model: pip install 'perdure[models]'"
+    assert diagnosed(terminal, "models") == ("ok", missing)
+
+
+def nowhere(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """As if this package of Python were not installed."""
+    real = importlib.metadata.distribution
+
+    def distribution(name: str) -> importlib.metadata.Distribution:
+        if name == package:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)

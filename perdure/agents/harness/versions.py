@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,14 +17,14 @@ _SECONDS = 30.0
 
 
 async def version_of(program: str, env: Mapping[str, str]) -> str:
-    """What it says to `--version`, in short; empty where it is not installed or says nothing."""
+    """What it says to `--version`, in short; empty where it is not installed, cannot be started or says nothing."""
     path = shutil.which(program, path=env.get("PATH"))
     if path is None:
         return ""
     key = (path, os.stat(path).st_mtime_ns)
     if key not in _known:
         said = ""
-        with anyio.move_on_after(_SECONDS):
+        with contextlib.suppress(OSError), anyio.move_on_after(_SECONDS):  # such as one for another machine
             done = await anyio.run_process(
                 [path, "--version"], stdin=subprocess.DEVNULL, check=False, env=env, start_new_session=True
             )
