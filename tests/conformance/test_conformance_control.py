@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import attrs
@@ -20,6 +21,7 @@ from perdure import (
     for_each,
     loop,
     parallel,
+    parallel_map,
     pure,
     saga,
     scope,
@@ -159,6 +161,22 @@ def test_no_more_run_at_once_than_the_limit(limit: int, minutes: int, peak: int)
 
     assert max(at_once) == peak
     assert sim.elapsed == minutes * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("where", "describe"),
+    [
+        ("for_each", lambda: for_each("ab", make, limit=-1)),
+        ("parallel", lambda: parallel(make("a"), make("b"), limit=-1)),
+        ("parallel_map", lambda: parallel_map({"a": make("a")}, limit=-1)),
+    ],
+)
+def test_a_limit_under_which_nothing_would_begin_is_refused(
+    where: str, describe: Callable[[], Effect[object, StepFault]]
+) -> None:
+    """Case 22: a limit below zero is told where it is given, and is not taken to mean something else."""
+    with pytest.raises(Defect, match=rf"{where}\(limit=-1\): how many may run at once, or 0 for all"):
+        simulate(describe())
 
 
 def test_a_merge_queue_lands_one_at_a_time() -> None:
