@@ -396,7 +396,7 @@ def parallel(*effects: Effect[Any, Any], limit: int = 0) -> Effect[Any, Any]:
     """
     for effect in effects:
         _effect(effect, "parallel(…)")
-    return All(effects, _numbers(len(effects)), limit)
+    return All(effects, _numbers(len(effects)), _limited(limit, "parallel"))
 
 
 def parallel_map(effects: Mapping[K, Effect[A, E1]], *, limit: int = 0) -> Effect[dict[K, A], E1]:
@@ -404,9 +404,8 @@ def parallel_map(effects: Mapping[K, Effect[A, E1]], *, limit: int = 0) -> Effec
     for effect in effects.values():
         _effect(effect, "parallel_map(…)")
     keys = tuple(effects)
-    named: Effect[tuple[A, ...], E1] = All(
-        tuple(effects.values()), _distinct([str(k) for k in keys], "parallel_map"), limit
-    )
+    segments = _distinct([str(k) for k in keys], "parallel_map")
+    named: Effect[tuple[A, ...], E1] = All(tuple(effects.values()), segments, _limited(limit, "parallel_map"))
     return named.map(lambda values: dict(zip(keys, values, strict=True)))
 
 
@@ -437,12 +436,19 @@ def for_each(
         limit: How many may run at once; 0 for all.
 
     Raises:
-        Defect: Two items have one key.
+        Defect: Two items have one key, or the limit is below zero.
     """
     held = tuple(items)
     segments = _distinct([key(item) for item in held], "for_each") if key else _numbers(len(held))
-    every: Effect[tuple[B, ...], E1] = All(_Described(held, body), segments, limit)
+    every: Effect[tuple[B, ...], E1] = All(_Described(held, body), segments, _limited(limit, "for_each"))
     return every.map(list)
+
+
+def _limited(limit: int, where: str) -> int:
+    """A limit under which something begins: below zero nothing ever would, and the run would wait for nobody."""
+    if limit < 0:
+        raise Defect(f"{where}(limit={limit!r}): how many may run at once, or 0 for all")
+    return limit
 
 
 def _numbers(count: int) -> tuple[str, ...]:
