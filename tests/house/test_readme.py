@@ -34,7 +34,7 @@ LANGUAGES = {"python", "console", "toml", "text"}
 #: Commands that set up an environment, or begin the suite that this is a part of: CI runs them, word for word.
 NOT_HERE = re.compile(r"python3 -m venv |uv |\.ci/run|\.venv/bin/")
 #: A document runs nothing else: what it shows of a command's output may look like a command.
-HERE = re.compile(r"perdure |echo |sed |cat |rm |cp |PERDURE_\w+=\S+ perdure |SHIP_\w+=\S+ perdure ")
+HERE = re.compile(r"perdure |echo |mkdir |sed |cat |rm |cp |PERDURE_\w+=\S+ perdure |SHIP_\w+=\S+ perdure ")
 
 #: What differs from run to run.
 VARYING = [
