@@ -300,12 +300,13 @@ PICTURES = {
     "ship-run.svg": ("graph", "ship-1", "-o"),
     "code-review.svg": ("graph", "code_review.py:code_review", "-a", "path=change.diff", "-o"),
     "triage.svg": ("graph", "triage.py:triage", "-a", "folder=tickets", "-o"),
+    "drift-watch.svg": ("graph", "drift_watch.py:drift_watch", "-a", "folder=conf", "-o"),
 }
 
 
 def pictures(terminal: Terminal) -> dict[str, str]:
     """The pictures of the documents, made anew."""
-    for example in ("ship.py", "code_review.py", "triage.py"):
+    for example in ("ship.py", "code_review.py", "triage.py", "drift_watch.py"):
         shutil.copy(ROOT / "examples" / example, terminal.folder)
     terminal.here("run", "ship.py:ship", "-i", '"bees"', "--id", "ship-1", SHIP_SECONDS="0")
     for name, command in PICTURES.items():
