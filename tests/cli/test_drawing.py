@@ -301,12 +301,13 @@ PICTURES = {
     "code-review.svg": ("graph", "code_review.py:code_review", "-a", "path=change.diff", "-o"),
     "triage.svg": ("graph", "triage.py:triage", "-a", "folder=tickets", "-o"),
     "drift-watch.svg": ("graph", "drift_watch.py:drift_watch", "-a", "folder=conf", "-o"),
+    "upgrade.svg": ("graph", "upgrade.py:upgrade", "-a", "folder=fleet", "-a", "wanted=lib==2.0", "-o"),
 }
 
 
 def pictures(terminal: Terminal) -> dict[str, str]:
     """The pictures of the documents, made anew."""
-    for example in ("ship.py", "code_review.py", "triage.py", "drift_watch.py"):
+    for example in ("ship.py", "code_review.py", "triage.py", "drift_watch.py", "upgrade.py"):
         shutil.copy(ROOT / "examples" / example, terminal.folder)
     terminal.here("run", "ship.py:ship", "-i", '"bees"', "--id", "ship-1", SHIP_SECONDS="0")
     for name, command in PICTURES.items():
