@@ -74,6 +74,14 @@ def test_an_upgrade_that_is_cancelled_in_its_middle_is_taken_back(example: Any, 
     assert versions(fleet) == dict.fromkeys(PLACES, "lib==1.0")
 
 
+def test_as_a_part_of_a_run_that_goes_on_a_failed_upgrade_is_taken_back_all_the_same(example: Any, fleet: Path) -> None:
+    (fleet / "eu.errors").write_text("12")
+    sim = simulate(example.upgrade(str(fleet), "lib==2.0").attempt())
+
+    assert sim.value() == Failure(example.Unwell("eu", 12))
+    assert versions(fleet) == dict.fromkeys(PLACES, "lib==1.0")
+
+
 def test_notes_that_break_something_are_shown_to_a_person_before_anything_is_touched(example: Any, fleet: Path) -> None:
     (fleet / "notes.txt").write_text("Removed: old().\n")
     sim = simulate(example.upgrade(str(fleet), "lib==2.0"), answers={"approve-risk": Denied(by="ann", note="not now")})
