@@ -29,7 +29,7 @@ RECORDED = HERE / "recorded"
 def record(name: str, what: str) -> str:
     subject, scene = SUBJECTS[name], SCENES[what]
     root = Path(tempfile.mkdtemp(prefix="perdure-harness-", dir=Path.home()))
-    home, work = root / "home", root / "work"
+    home, work = root / "home", root / "folder"
     home.mkdir()
     work.mkdir()
     turns: list[dict[str, Any]] = []
@@ -54,8 +54,9 @@ def record(name: str, what: str) -> str:
         version = next((each.reply.version for each in told if hasattr(each.reply, "version")), "")
         tree = {"version": version, "turns": turns}
         text = json.dumps(tree, indent=1, ensure_ascii=False)
-        for real_path, said in ((work, "/work"), (home, "/home"), (root, "/room"), (Path.home(), "/home")):
+        for real_path, said in ((work, "/folder"), (home, "/home"), (root, "/room"), (Path.home(), "/home")):
             text = text.replace(str(real_path), said).replace(str(real_path).replace("/", "-"), said.replace("/", "-"))
+        text = re.sub(rf"(\w+/)*{root.name}/", "", text)  # some say where a file is seen from a folder above
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:1", text)
         text = re.sub(r"(file://)?/[\w./-]*?/node_modules/", "/node_modules/", text)
         text = re.sub(r"/tmp/", "/temporary/", text)

@@ -18,7 +18,7 @@ from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness,
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Ask
 
-ROOM = Room(Path("/work"), Path("/scratch"), {"PATH": "/bin", "KEY": "a secret value"}, "a-fresh-uuid")
+ROOM = Room(Path("/folder"), Path("/scratch"), {"PATH": "/bin", "KEY": "a secret value"}, "a-fresh-uuid")
 SERVER = McpServer(name="wf", command=["serve", "--fast"], env=["KEY"])
 EVERY = [ClaudeCode, Codex, Pi, Antigravity, Gemini, OpenCode]
 
@@ -47,7 +47,7 @@ def test_prompt_and_secrets_pass_by_no_argument(make: Any) -> None:
     launch = launched(make(system="You are strict.", env=["KEY"], mcp=[] if make is Pi else [SERVER]))
 
     assert launch.stdin.endswith("do it")
-    assert launch.cwd == Path("/work")
+    assert launch.cwd == Path("/folder")
     assert launch.env["KEY"] == "a secret value"
     for text in (*launch.argv, *launch.files.values(), launch.env.get("OPENCODE_CONFIG_CONTENT", "")):
         assert "do it" not in text

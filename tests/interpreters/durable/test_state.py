@@ -12,7 +12,7 @@ from perdure.interpreters.durable.ports import Gate, GateKind, Run
 from perdure.interpreters.durable.state import view
 
 NOW = 1_800_000_000_000
-RUN = Run("r1", "ship", "flows:ship", "/work", "{}", "d", NOW - 60_000)
+RUN = Run("r1", "ship", "flows:ship", "/folder", "{}", "d", NOW - 60_000)
 
 
 def gate(name: str, kind: GateKind = "approval", prompt: str = "Sure?") -> Gate:
