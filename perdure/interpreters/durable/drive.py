@@ -376,14 +376,14 @@ class Drive:
             return
         for event in await self._effects.next(self._until(boot)):
             match event:
-                case Stop():
-                    self._stopping(event)
+                case Ended():  # first: nearly all are
+                    self._ended(event)
                 case Noted():
                     self._noted(event)
                 case Left():
                     self._look_outside = True
-                case Ended():
-                    self._ended(event)
+                case Stop():
+                    self._stopping(event)
 
     async def _happened(self) -> bool:
         """Let what others left and what is due happen, in the order of time; whether there was any of it."""

@@ -166,7 +166,7 @@ class LoopEffects:
                 self._tell(Noted(attempt.path, attempt.number, said))
 
         try:
-            outcome = await find(self._handlers, asked.op)(attrs.evolve(asked, note=note))
+            outcome = await find(self._handlers, asked.op)(Asked(asked.op, attempt, asked.known, note))
         except asyncio.CancelledError as error:
             if self._tasks.get(attempt.path) is not task:
                 raise  # we cancelled it
