@@ -12,6 +12,7 @@ import attrs
 
 from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call
+from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Rest
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Event, Run, Stop, World
@@ -19,7 +20,7 @@ from perdure.interpreters.durable.takeover import begin, take_over
 from perdure.interpreters.simulate.memory_store import MemoryStore
 from perdure.interpreters.simulate.mortal_store import MortalStore
 from perdure.interpreters.simulate.points import Crash, Points
-from perdure.interpreters.simulate.world import Agenda, NoEntropy, OneAlive, VirtualClock, VirtualEffects, at_once
+from perdure.interpreters.simulate.world import Agenda, NoEntropy, OneAlive, VirtualClock, VirtualEffects
 
 DEFAULT = Options()
 

@@ -21,9 +21,9 @@ from perdure.agents.asking import asks
 from perdure.agents.reply import COURSES, AgentError, Call, Cost, Event, Kind, Reply, Started, Tell, Usage
 from perdure.core.asked import Again, Answer, Asked, Attempt
 from perdure.core.effect import Call as WorkflowCall
+from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.simulate.points import Points
-from perdure.interpreters.simulate.world import at_once
 
 
 @attrs.frozen

@@ -23,8 +23,8 @@ from perdure.core.agents import Agent
 from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call as WorkflowCall
 from perdure.core.leaves import Ask
+from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.simulate.points import Points
-from perdure.interpreters.simulate.world import at_once
 
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
 

@@ -19,10 +19,11 @@ from perdure.core.effect import Call, Outcome
 from perdure.core.faults import Defect
 from perdure.core.identity import input_of
 from perdure.core.machine import Request
+from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
-from perdure.interpreters.durable.nowhere import Idle, Unwritten, done, nowhere
+from perdure.interpreters.durable.nowhere import Idle, Unwritten, nowhere
 from perdure.interpreters.durable.ports import TERMINAL, Entry
 from perdure.interpreters.durable.recorded import Recorded
 from perdure.interpreters.durable.replay import History, renamed
@@ -98,9 +99,9 @@ def _resumed(
     world, store = nowhere(recorded, now)
     options = Options(grace=timedelta(0), rename=rename)
     try:
-        drive = done(take_over(world, recorded.run.run_id, call, options))
+        drive = at_once(take_over(world, recorded.run.run_id, call, options))
         assert not isinstance(drive, Finished), "no row that has ended is in this world"
-        rest = done(drive.run(Idle(), lambda _: None))
+        rest = at_once(drive.run(Idle(), lambda _: None))
     except Drifted as drifted:
         return drifted
     except Corrupt as corrupt:

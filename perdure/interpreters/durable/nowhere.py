@@ -8,8 +8,8 @@ soon as it waits for an attempt.
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Sequence
+from typing import NoReturn
 
 import attrs
 
@@ -29,8 +29,6 @@ from perdure.interpreters.durable.ports import (
 )
 from perdure.interpreters.durable.recorded import Recorded
 
-T = TypeVar("T")
-
 
 def nowhere(recorded: Recorded, now: int) -> tuple[World, Unwritten]:
     """The world, and its store, which remembers what was said to it.
@@ -41,17 +39,6 @@ def nowhere(recorded: Recorded, now: int) -> tuple[World, Unwritten]:
     """
     store = Unwritten(recorded)
     return World(store, _Still(now), _Nobody(), _Nobody()), store
-
-
-def done(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine over ports that never wait."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    work.close()
-    raise AssertionError("nothing in this world can be waited for")
 
 
 class Unwritten:

@@ -17,6 +17,7 @@ from perdure.core.codec import CodecError, canonical
 from perdure.core.faults import Defect
 from perdure.core.identity import input_of
 from perdure.core.machine import Machine
+from perdure.interpreters.durable.at_once import Stuck
 from perdure.interpreters.durable.chain import verify
 from perdure.interpreters.durable.ending import dump_end
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted
@@ -24,7 +25,6 @@ from perdure.interpreters.durable.ports import TERMINAL, Gate
 from perdure.interpreters.simulate.finding import AGAIN, DICE_OR_ENGINE, MEND_DICE, Finding, dice, difference, engine
 from perdure.interpreters.simulate.told import Told
 from perdure.interpreters.simulate.trial import restored
-from perdure.interpreters.simulate.world import Stuck
 
 
 def by_itself(run: Told) -> Iterator[Finding]:

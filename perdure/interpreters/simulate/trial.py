@@ -20,6 +20,7 @@ from perdure.core import codec
 from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.leaves import parameters_of
+from perdure.interpreters.durable.at_once import Stuck, at_once
 from perdure.interpreters.durable.drive import Drive, Options
 from perdure.interpreters.durable.ending import Finished, Parked, Rest
 from perdure.interpreters.durable.errors import Conflict, Unusable
@@ -37,10 +38,8 @@ from perdure.interpreters.simulate.world import (
     Agenda,
     NoEntropy,
     OneAlive,
-    Stuck,
     VirtualClock,
     VirtualEffects,
-    at_once,
 )
 
 #: Another input of the same step is never an edit here: it is a clock or dice that nobody recorded.

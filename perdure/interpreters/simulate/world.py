@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import attrs
 
 from perdure.core.asked import Again, Answer, Asked
+from perdure.interpreters.durable.at_once import Stuck
 from perdure.interpreters.durable.ports import Ended, Event, Left
-
-T = TypeVar("T")
 
 #: The boot of every simulated machine.
 EPOCH: Final = "boot"
@@ -27,25 +26,6 @@ FOREVER: Final = timedelta(days=365_000)
 _FAR: Final = 10**13
 #: No drive turns so often at one moment without anything happening.
 _IDLE: Final = 1000
-
-
-class Stuck(AssertionError):
-    """Nothing runs, nothing is waited for, and the run has not ended."""
-
-
-def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, as one over these ports never does.
-
-    Raises:
-        Stuck: It waits for something real.
-    """
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    work.close()
-    raise Stuck("it waits for something that is not of this world: a real timer, thread or network")
 
 
 @attrs.define

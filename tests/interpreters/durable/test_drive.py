@@ -44,6 +44,7 @@ from perdure import (
 from perdure.core.asked import Answer, Asked
 from perdure.core.effect import Call, Effect
 from perdure.core.leaves import Step
+from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.errors import Blocked, Corrupt, Drifted, Fenced, NotFound, Owned
@@ -51,7 +52,6 @@ from perdure.interpreters.durable.ports import Batch, Claim
 from perdure.interpreters.durable.takeover import begin
 from perdure.interpreters.simulate.memory_store import MemoryStore
 from perdure.interpreters.simulate.points import Crash, Points
-from perdure.interpreters.simulate.world import at_once
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perdure.core import codec
+from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.chain import chained, genesis
 from perdure.interpreters.durable.database import open_database
 from perdure.interpreters.durable.errors import DurableError
@@ -19,7 +20,6 @@ from perdure.interpreters.durable.journal import Journal
 from perdure.interpreters.durable.ports import Batch, Claim, Entry, Gate, Run, Status
 from perdure.interpreters.durable.sqlite import SqliteStore
 from perdure.interpreters.simulate.memory_store import MemoryStore, SharedStore
-from perdure.interpreters.simulate.world import at_once
 
 RUN = Run("run", "w", "t", "f", "{}", codec.digest("{}"), 1, status="running", fence=1, owner="one", lease_until=10)
 NO_ENTRIES = genesis("run")
