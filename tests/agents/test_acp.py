@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,16 +123,6 @@ def test_a_failure_has_its_kind(prompt: str, kind: str, said: str, env: dict[str
 
 
 # -- the real ones ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """An empty home and an empty folder, below the real home: some trust nothing below a folder that all may write."""
-    root = Path(tempfile.mkdtemp(prefix="perdure-harness-", dir=Path.home()))
-    for name in ("home", "work"):
-        (root / name).mkdir()
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
 
 
 COMMANDS = {"gemini": ["gemini", "--acp", "--skip-trust", "-m", "gemini-2.5-flash"], "opencode": ["opencode", "acp"]}

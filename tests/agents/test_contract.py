@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import stat
 import sys
-import tempfile
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -231,16 +228,6 @@ def test_a_conversation_that_is_lost_is_told_from_a_crash(name: str) -> None:
 
 
 # -- the real ones ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """An empty home and an empty folder, below the real home: some trust nothing below a folder that all may write."""
-    root = Path(tempfile.mkdtemp(prefix="perdure-harness-", dir=Path.home()))
-    for name in ("home", "work"):
-        (root / name).mkdir()
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
 
 
 def needed(name: str) -> Any:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +27,6 @@ pytestmark = pytest.mark.harness
 def needed(*names: str) -> Any:
     missing = "; ".join(filter(None, (SUBJECTS[name].missing for name in names)))
     return pytest.param(*names, marks=pytest.mark.skipif(bool(missing), reason=missing or "nothing is missing"))
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    """An empty home and an empty folder, below the real home: some trust nothing below a folder that all may write."""
-    root = Path(tempfile.mkdtemp(prefix="perdure-harness-", dir=Path.home()))
-    for name in ("home", "work"):
-        (root / name).mkdir()
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
 
 
 def workflow(room: Path, *names: str) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import attrs
 
 from perdure.agents.harness import acp_child
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost
+from perdure.agents.harness.adapter import Adapter, Object, Room, SessionLost
+from perdure.agents.harness.child import ChildReading
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted
+from perdure.agents.reply import AgentError, Call, Reply
 from perdure.core.agents import Acp
 
 
@@ -36,22 +36,11 @@ def command(agent: Acp, call: Call, room: Room) -> Launch:
 
 
 @attrs.define
-class _Reading(Reading):
+class _Reading(ChildReading):
     lost: bool = False
 
-    def take(self, event: Object) -> Iterator[Event]:
+    def take_end(self, event: Object) -> None:
         match event:
-            case {"type": "started", "session": str(session)}:
-                self.version = str(event.get("version", ""))
-                yield from self.start(session)
-            case {"type": "text", "delta": str(delta)}:
-                self.text += delta
-                yield Text(delta)
-            case {"type": "tool", "id": str(id), "name": str(name)}:
-                self.text, self.turns = "", self.turns + 1
-                yield ToolStarted(id, name, event.get("input"))
-            case {"type": "tool_end", "id": str(id)}:
-                yield ToolEnded(id, bool(event.get("ok")), str(event.get("output", "")))
             case {"type": "lost"}:
                 self.lost = True
             case {"type": "result"}:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import attrs
 
 from perdure.agents.harness import antigravity_child
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, words
+from perdure.agents.harness.adapter import Adapter, Object, Room, SessionLost, words
+from perdure.agents.harness.child import ChildReading
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted
+from perdure.agents.reply import AgentError, Call, Reply
 from perdure.core.agents import Antigravity
 
 
@@ -37,20 +37,9 @@ def command(agent: Antigravity, call: Call, room: Room) -> Launch:
 
 
 @attrs.define
-class _Reading(Reading):
-    def take(self, event: Object) -> Iterator[Event]:
+class _Reading(ChildReading):
+    def take_end(self, event: Object) -> None:
         match event:
-            case {"type": "started", "session": str(session)}:
-                self.version = str(event.get("version", ""))
-                yield from self.start(session)
-            case {"type": "text", "delta": str(delta)}:
-                self.text += delta
-                yield Text(delta)
-            case {"type": "tool", "name": str(name)}:
-                self.text, self.turns = "", self.turns + 1
-                yield ToolStarted(str(event.get("id")), name, event.get("input"))
-            case {"type": "tool_end"}:
-                yield ToolEnded(str(event.get("id")), bool(event.get("ok")), str(event.get("output", "")))
             case {"type": "result"}:
                 self.done, self.value, self.turns = True, event.get("value"), self.turns + 1
                 self._count(event.get("usage") or {})
