@@ -9,9 +9,9 @@ from typing import Any
 import anyio
 import attrs
 import pytest
-from returns.future import future_safe
 from returns.io import IOResult, IOSuccess
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Success
+from step_kinds import OUTCOMES, Dice, Refused, plain, safely, safely_later, typed
 
 from perdure import (
     Approved,
@@ -20,8 +20,6 @@ from perdure import (
     Do,
     Effect,
     Expired,
-    Fault,
-    Op,
     RetriesExhausted,
     Retry,
     Scripted,
@@ -66,84 +64,12 @@ def run(request: pytest.FixtureRequest) -> Any:
     return run
 
 
-@attrs.frozen
-class Refused(Fault):
-    why: str
-
-
-@step
-def plain(n: int) -> int:
-    return n + 1
-
-
-@step
-async def asynchronous(n: int) -> int:
-    await anyio.sleep(0)
-    return n + 1
-
-
-@step
-def typed(n: int) -> Result[int, Refused]:
-    return Success(n + 1) if n else Failure(Refused("zero"))
-
-
-@step
-async def typed_later(n: int) -> Result[int, Refused]:
-    return Success(n + 1) if n else Failure(Refused("zero"))
-
-
-@step
-@safe((ZeroDivisionError,))
-def safely(n: int) -> int:
-    return 2 // n
-
-
-@step
-@safe
-def safely_anything(n: int) -> int:
-    return 2 // n
-
-
-@step
-@future_safe((ZeroDivisionError,))
-async def safely_later(n: int) -> int:
-    return 2 // n
-
-
 @step
 def from_io() -> IOResult[int, str]:
     return IOSuccess(2)
 
 
-@step
-def raises() -> int:
-    raise OSError("disk on fire")
-
-
-@step
-def raises_what_it_declares(n: int) -> Result[int, Refused]:
-    raise Refused("raised")
-
-
-@pytest.mark.parametrize(
-    ("effect", "outcome"),
-    [
-        (plain(1), Success(2)),
-        (asynchronous(1), Success(2)),
-        (typed(1), Success(2)),
-        (typed(0), Failure(Refused("zero"))),
-        (typed_later(0), Failure(Refused("zero"))),
-        (safely(2), Success(1)),
-        (safely_later(2), Success(1)),
-        (from_io(), Success(2)),
-        (raises(), Failure(StepFault("raises", "OSError", "disk on fire"))),
-        (raises_what_it_declares(1), Failure(Refused("raised"))),
-        (
-            safely_anything(0),
-            Failure(StepFault("safely_anything", "ZeroDivisionError", "integer division or modulo by zero")),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("effect", "outcome"), [*OUTCOMES, (from_io(), Success(2))])
 def test_what_code_returns_or_raises_is_an_outcome(run: Any, effect: Effect[Any, Any], outcome: Any) -> None:
     assert run(effect) == outcome
 
@@ -293,15 +219,6 @@ def test_a_child_is_a_run_of_its_own(run: Any) -> None:
         return (yield from child(inner()))
 
     assert run(outer()) == Success("inner/where")
-
-
-@attrs.frozen
-class Dice(Op[int, Fault]):
-    sides: int
-
-    @property
-    def output(self) -> Any:
-        return int
 
 
 def test_an_operation_of_ones_own_needs_a_handler(run: Any) -> None:

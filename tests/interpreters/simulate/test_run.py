@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 import pytest
-from returns.future import future_safe
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Success
+from step_kinds import OUTCOMES, Dice, Refused, asynchronous, plain, raises, typed
 
 from perdure import (
     Approved,
@@ -23,8 +23,6 @@ from perdure import (
     Effect,
     Estimate,
     Expired,
-    Fault,
-    Op,
     RetriesExhausted,
     Retry,
     Scripted,
@@ -41,7 +39,6 @@ from perdure import (
     for_each,
     now,
     parallel,
-    pure,
     race,
     retry,
     saga,
@@ -59,57 +56,7 @@ from perdure.testing import Record, ScriptError, Unscripted, after, auto, each, 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-@attrs.frozen
-class Refused(Fault):
-    why: str
-
-
-@step
-def plain(n: int) -> int:
-    return n + 1
-
-
-@step
-async def asynchronous(n: int) -> int:
-    await asyncio.sleep(0)
-    return n + 1
-
-
-@step
-def typed(n: int) -> Result[int, Refused]:
-    return Success(n + 1) if n else Failure(Refused("zero"))
-
-
-@step
-@safe((ZeroDivisionError,))
-def safely(n: int) -> int:
-    return 2 // n
-
-
-@step
-@future_safe((ZeroDivisionError,))
-async def safely_later(n: int) -> int:
-    return 2 // n
-
-
-@step
-def raises() -> int:
-    raise OSError("disk on fire")
-
-
-@pytest.mark.parametrize(
-    ("effect", "outcome"),
-    [
-        (pure(1), Success(1)),
-        (plain(1), Success(2)),
-        (asynchronous(1), Success(2)),
-        (typed(1), Success(2)),
-        (typed(0), Failure(Refused("zero"))),
-        (safely(2), Success(1)),
-        (safely_later(2), Success(1)),
-        (raises(), Failure(StepFault("raises", "OSError", "disk on fire"))),
-    ],
-)
+@pytest.mark.parametrize(("effect", "outcome"), OUTCOMES)
 def test_what_code_returns_or_raises_is_an_outcome(effect: Effect[Any, Any], outcome: Any) -> None:
     assert simulate(effect).outcome == outcome
 
@@ -382,15 +329,6 @@ def test_a_child_is_closed_with_the_branch_that_waits_for_it() -> None:
 
     assert sim.outcome == Failure(TimedOut(MINUTE))
     assert {record.name: record.ended - record.began for record in sim.trace}["sleep"] == MINUTE
-
-
-@attrs.frozen
-class Dice(Op[int, Fault]):
-    sides: int
-
-    @property
-    def output(self) -> Any:
-        return int
 
 
 async def roll(asked: Asked) -> Answer:
