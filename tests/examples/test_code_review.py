@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,10 @@ from returns.result import Failure, Success
 import perdure
 from perdure import Exhausted
 from perdure.components import NoQuorum
-from perdure.interpreters.durable.adapters import places
 from perdure.testing import assert_crash_safe, each, simulate
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "code_review.py"
 CHANGE = '--- a/client.py\n+++ b/client.py\n-token = ""\n+password = "hunter2"\n'
 THANKS = "Thank you for the change.\n\n"
-
-
-@pytest.fixture
-def example() -> Any:
-    """The example as the module that a run will find again."""
-    block = places.load(places.Target(f"{EXAMPLE}:code_review", str(EXAMPLE.parent)))
-    return sys.modules[block.fn.__module__]
 
 
 @pytest.fixture

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from plans import without_agents
 from returns.result import Failure, Success
 
 import perdure
-from perdure import Denied, Plan, Waiting, plan
-from perdure.interpreters.durable.adapters import places
-from perdure.interpreters.plan.leaf import Leaf
+from perdure import Denied, Waiting, plan
 from perdure.testing import assert_crash_safe, each, simulate
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "drift_watch.py"
 APPROVED = {"approve-baseline": "approve"}
-
-
-@pytest.fixture
-def example() -> Any:
-    """The example as the module that a run will find again."""
-    block = places.load(places.Target(f"{EXAMPLE}:drift_watch", str(EXAMPLE.parent)))
-    return sys.modules[block.fn.__module__]
 
 
 @pytest.fixture
@@ -142,10 +131,7 @@ def test_no_crash_changes_what_is_told(example: Any) -> None:
 def test_live_another_is_asked_and_all_else_is_the_same(example: Any) -> None:
     offline, live = plan(example.drift_watch("conf")), plan(example.drift_watch("conf", live=True))
 
-    def nameless(plan: Plan) -> list[Leaf]:
-        return [attrs.evolve(leaf, agents=(), estimate=None) for leaf in plan.leaves.values()]
-
     assert offline.complete
     assert live.complete
-    assert nameless(live) == nameless(offline)
+    assert without_agents(live) == without_agents(offline)
     assert {leaf.agents for leaf in live.leaves.values() if leaf.role == "ask"} == {("anthropic/claude-sonnet-4-5",)}

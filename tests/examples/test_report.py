@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from plans import without_agents
 from returns.result import Failure, Success
 
 import perdure
-from perdure import Plan, StepFault, plan
-from perdure.interpreters.durable.adapters import places
-from perdure.interpreters.plan.leaf import Leaf
+from perdure import StepFault, plan
 from perdure.testing import assert_crash_safe, simulate
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "report.py"
 QUESTION = "Shall we keep bees?"
 SOURCES = "For: bees pollinate.\nFor: bees make honey.\nAgainst: bees sting."
-
-
-@pytest.fixture
-def example() -> Any:
-    """The example as the module that a run will find again."""
-    block = places.load(places.Target(f"{EXAMPLE}:report", str(EXAMPLE.parent)))
-    return sys.modules[block.fn.__module__]
 
 
 @pytest.fixture
@@ -101,12 +90,9 @@ def test_no_crash_changes_what_is_reported(example: Any, bees: Path) -> None:
 def test_live_others_are_asked_and_all_else_is_the_same(example: Any) -> None:
     offline, live = (plan(example.report(QUESTION, "bees", live=live)) for live in (False, True))
 
-    def nameless(plan: Plan) -> list[Leaf]:
-        return [attrs.evolve(leaf, agents=(), estimate=None) for leaf in plan.leaves.values()]
-
     assert offline.complete
     assert live.complete
-    assert nameless(live) == nameless(offline)
+    assert without_agents(live) == without_agents(offline)
     assert {leaf.agents for leaf in live.leaves.values() if leaf.role == "ask"} == {
         ("openai/gpt-4o",),
         ("anthropic/claude-sonnet-4-5",),

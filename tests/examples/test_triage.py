@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from plans import without_agents
 from returns.result import Success
 
 import perdure
-from perdure import Plan, Waiting, plan
-from perdure.interpreters.durable.adapters import places
-from perdure.interpreters.plan.leaf import Leaf
+from perdure import Waiting, plan
 from perdure.testing import assert_crash_safe, simulate
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "triage.py"
 PASSWORD = "I forgot my password. What now?"
 INVOICE = "Where is my invoice?"
 DUCK = "May I bring a duck?"
-
-
-@pytest.fixture
-def example() -> Any:
-    """The example as the module that a run will find again."""
-    block = places.load(places.Target(f"{EXAMPLE}:triage", str(EXAMPLE.parent)))
-    return sys.modules[block.fn.__module__]
 
 
 @pytest.fixture
@@ -128,12 +117,9 @@ def test_no_crash_changes_what_is_replied(example: Any, folder: Path) -> None:
 def test_live_others_are_asked_and_all_else_is_the_same(example: Any) -> None:
     offline, live = plan(example.triage("q")), plan(example.triage("q", live=True))
 
-    def nameless(plan: Plan) -> list[Leaf]:
-        return [attrs.evolve(leaf, agents=(), estimate=None) for leaf in plan.leaves.values()]
-
     assert offline.complete
     assert live.complete
-    assert nameless(live) == nameless(offline)
+    assert without_agents(live) == without_agents(offline)
     assert [leaf.agents for leaf in live.leaves.values() if leaf.agents] == [
         ("gemini/gemini-2.5-flash",),
         ("claude-code", "codex"),
