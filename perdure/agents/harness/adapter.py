@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
@@ -57,6 +57,7 @@ class Reading(abc.ABC):
     """What is known of a turn from the events so far.
 
     Attributes:
+        no_session: What the harness says on stderr where it does not know the conversation: one of these.
         started: The conversation that was announced; None before the first event, and after it what the next turn is
             given to continue it.
         text: The last words so far.
@@ -70,6 +71,8 @@ class Reading(abc.ABC):
         failed: Why the turn has failed, if nothing else follows.
         resets: When a used-up quota is there again.
     """
+
+    no_session: ClassVar[tuple[str, ...]] = ()
 
     started: Json | None = None
     text: str = ""
@@ -100,6 +103,8 @@ class Reading(abc.ABC):
         """
         error = self.failed
         if error is None and not self.done:
+            if any(words in ended.stderr for words in self.no_session):
+                raise SessionLost
             error = self.unfinished(ended)
         if error is None:
             return Reply(
@@ -117,11 +122,7 @@ class Reading(abc.ABC):
         raise attrs.evolve(error, retry_after=after, session=self.started, usage=self.tokens, cost=self.cost) from None
 
     def unfinished(self, ended: Ended) -> AgentError:
-        """Why there was no last event, as far as that can be told.
-
-        Raises:
-            SessionLost: Because there is no such conversation.
-        """
+        """Why there was no last event, as far as that can be told."""
         last = _last_words(ended.stderr)
         if ended.stopped == "idle":
             return AgentError("crashed", f"it printed nothing for too long and was ended{last}")
@@ -146,6 +147,11 @@ class Reading(abc.ABC):
         if self.started is None:
             self.started = session
             yield Started(session)
+
+    def pay(self, usd: object) -> None:
+        """Add what a part cost. A model without a price is said to cost nothing: that is not known, then."""
+        if isinstance(usd, int | float) and usd > 0:
+            self.usd = (self.usd or Decimal(0)) + Decimal(str(usd))
 
     def fail(self, message: str, *, status: int | None = None, code: str = "", otherwise: Kind = "crashed") -> None:
         """The turn has failed, by what the harness says in its error and nowhere else."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, words
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Codex
@@ -66,6 +66,8 @@ def _toml(value: object) -> str:
 
 @attrs.define
 class _Reading(Reading):
+    no_session: ClassVar[tuple[str, ...]] = ("no rollout found", "No saved session found")
+
     before: dict[str, int] = attrs.field(factory=dict)
     warning: str = ""
 
@@ -128,8 +130,6 @@ class _Reading(Reading):
         self.fail(message, status=status, code=code)
 
     def unfinished(self, ended: Ended) -> AgentError:
-        if "no rollout found" in ended.stderr or "No saved session found" in ended.stderr:
-            raise SessionLost
         if self.warning and ended.stopped is None:
             self._fail(self.warning)
             assert self.failed is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, words
-from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, words
+from perdure.agents.process import Launch
+from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Gemini
 
 _MODES = {"read": "default", "edit": "auto_edit", "full": "yolo"}
@@ -55,6 +55,8 @@ def _settings(agent: Gemini) -> dict[str, Any]:
 
 @attrs.define
 class _Reading(Reading):
+    no_session: ClassVar[tuple[str, ...]] = ("Error resuming session",)
+
     def take(self, event: Object) -> Iterator[Event]:
         match event:
             case {"type": "init", "session_id": str(session)}:
@@ -82,11 +84,6 @@ class _Reading(Reading):
         if event.get("status") != "success":
             error: Object = event.get("error") or {}
             self.fail(str(error.get("message") or "it failed without a reason"), code=str(error.get("code") or ""))
-
-    def unfinished(self, ended: Ended) -> AgentError:
-        if "Error resuming session" in ended.stderr:
-            raise SessionLost
-        return super().unfinished(ended)
 
 
 ADAPTER = Adapter(

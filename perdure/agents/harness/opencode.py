@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, added, words
-from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, words
+from perdure.agents.process import Launch
+from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted
 from perdure.core.agents import OpenCode
 
 _OFF = ("AUTOUPDATE", "LSP_DOWNLOAD", "MODELS_FETCH", "DEFAULT_PLUGINS")
@@ -54,6 +53,8 @@ def command(agent: OpenCode, call: Call, room: Room) -> Launch:
 
 @attrs.define
 class _Reading(Reading):
+    no_session: ClassVar[tuple[str, ...]] = ("Session not found",)
+
     def take(self, event: Object) -> Iterator[Event]:
         session = event.get("sessionID")
         if isinstance(session, str) and session:
@@ -80,23 +81,16 @@ class _Reading(Reading):
     def _step(self, part: Object) -> None:
         tokens: Object = part.get("tokens") or {}
         cache: Object = tokens.get("cache") or {}
-        self.turns, self.tokens = (
-            self.turns + 1,
-            added(
-                self.tokens,
-                words(
-                    {**tokens, "read": cache.get("read"), "write": cache.get("write")},
-                    input="input",
-                    output="output",
-                    read="read",
-                    write="write",
-                    thought="reasoning",
-                ),
-            ),
+        step = words(
+            {**tokens, "read": cache.get("read"), "write": cache.get("write")},
+            input="input",
+            output="output",
+            read="read",
+            write="write",
+            thought="reasoning",
         )
-        cost = part.get("cost")
-        if isinstance(cost, int | float) and cost > 0:  # a model without a price is said to cost nothing
-            self.usd = (self.usd or Decimal(0)) + Decimal(str(cost))
+        self.turns, self.tokens = self.turns + 1, added(self.tokens, step)
+        self.pay(part.get("cost"))
         self.done = part.get("reason") != "tool-calls"
 
     def _fail(self, error: Object) -> None:
@@ -105,11 +99,6 @@ class _Reading(Reading):
         status = told.get("statusCode")
         message = str(told.get("message") or error.get("name") or "it failed without a reason")
         self.fail(message, status=status if isinstance(status, int) else None, code=str(error.get("name") or ""))
-
-    def unfinished(self, ended: Ended) -> AgentError:
-        if "Session not found" in ended.stderr:
-            raise SessionLost
-        return super().unfinished(ended)
 
 
 ADAPTER = Adapter(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
+from typing import ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, added, words
-from perdure.agents.process import Ended, Launch
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, words
+from perdure.agents.process import Launch
 from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Pi
 
@@ -43,6 +42,8 @@ def command(agent: Pi, call: Call, room: Room) -> Launch:
 
 @attrs.define
 class _Reading(Reading):
+    no_session: ClassVar[tuple[str, ...]] = ("No session found",)
+
     stopped: str = ""
     reason: str = ""
 
@@ -70,7 +71,7 @@ class _Reading(Reading):
         usage: Object = message.get("usage") or {}
         tokens = words(usage, input="input", output="output", read="cacheRead", write="cacheWrite")
         self.turns, self.tokens = self.turns + 1, added(self.tokens, tokens)
-        self._pay((usage.get("cost") or {}).get("total"))
+        self.pay((usage.get("cost") or {}).get("total"))
         self.model = str(message.get("model") or self.model)
         self.stopped, self.reason = str(message.get("stopReason")), str(message.get("errorMessage") or "")
         said = "".join(part.get("text", "") for part in message.get("content") or () if part.get("type") == "text")
@@ -78,22 +79,12 @@ class _Reading(Reading):
         if said:
             yield Text(said)
 
-    def _pay(self, total: Any) -> None:  # Any: a JSON tree
-        """Add what a message cost. A model without a price is said to cost nothing: that is not known, then."""
-        if isinstance(total, int | float) and total > 0:
-            self.usd = (self.usd or Decimal(0)) + Decimal(str(total))
-
     def _end(self) -> None:
         self.done, self.failed = True, None
         if self.stopped in ("error", "aborted", "length"):
             self.fail(self.reason or f"it stopped with {self.stopped!r}")
         elif self.stopped != "stop":
             self.failed = AgentError("crashed", f"it stopped with {self.stopped!r}")
-
-    def unfinished(self, ended: Ended) -> AgentError:
-        if "No session found" in ended.stderr:
-            raise SessionLost
-        return super().unfinished(ended)
 
 
 ADAPTER = Adapter(
