@@ -20,7 +20,6 @@ from perdure.agents.reply import (
     Answering,
     Call,
     Cost,
-    Course,
     Event,
     Reply,
     Started,
@@ -93,7 +92,7 @@ class _Turn:
     async def taken(self) -> Answer | Again:
         reason = self._reason_not_to()
         if reason is not None:
-            return self._failed(reason, COURSES[reason.kind])
+            return self._failed(reason)
         if self._standing.uses and isinstance(self._agent, Model):
             return await self._tool_used(self._agent)
         try:
@@ -101,15 +100,15 @@ class _Turn:
                 message = self._standing.message or self._op.prompt
                 reply = await scripted.reply(self._op, self._agent, message, self._thread)
                 if not isinstance(reply, Reply):
-                    return reply if isinstance(reply, Success) else self._failed(reply.failure(), Course())
+                    return reply if isinstance(reply, Success) else self._failed(reply.failure())
             else:
                 reply = await self._answered(await answering(self._agent, self._op))
         except AgentError as error:
             error = self._cleaned(error)
             self._spent(error.usage, error.cost, {})
-            if error.kind == "auth":
+            if COURSES[error.kind].off:
                 self._off.add((self._asked.attempt.run_id, self._agent.name))
-            return self._failed(error, COURSES[error.kind])
+            return self._failed(error)
         self._spent(reply.usage, reply.cost, {"model": reply.model, "version": reply.version})
         return self._wants(reply) if reply.uses else self._judged(reply)
 
@@ -183,8 +182,7 @@ class _Turn:
         """Each tool that it wants used is an attempt of its own, so that what one did is recorded before the next."""
         standing = self._standing
         if isinstance(self._agent, Model) and standing.turns + 1 >= self._agent.turns:
-            error = AgentError("budget", f"it came to no answer in {self._agent.turns} turns")
-            return self._failed(error, COURSES[error.kind])
+            return self._failed(AgentError("budget", f"it came to no answer in {self._agent.turns} turns"))
         standing = attrs.evolve(standing, turns=standing.turns + 1, tries=0, message="")
         return Again(None, attrs.evolve(standing, uses=reply.uses, results=(), session=reply.session).known())
 
@@ -217,15 +215,15 @@ class _Turn:
         error = AgentError("invalid_output", "; ".join(problems))
         standing = self._standing
         if standing.repairs >= self._op.repair:
-            return self._failed(error, COURSES["invalid_output"])
+            return self._failed(error)
         message, session = corrected(problems, self._schema), reply.session or standing.session
         if session is None:  # nothing to go on with: all is said again
             message = f"{self._op.prompt}\n\nYour answer to that was:\n{reply.text}\n\n{message}"
         repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message, results=())
         return Again(error, repaired.known())
 
-    def _failed(self, error: AgentError | StepFault, course: Course) -> Answer | Again:
-        return following(self._op, self._standing, error, course, self._now(), self._asked.attempt.idempotency_key)
+    def _failed(self, error: AgentError | StepFault) -> Answer | Again:
+        return following(self._op, self._standing, error, self._now(), self._asked.attempt.idempotency_key)
 
     # -- what is recorded --------------------------------------------------------------------------------------------
 

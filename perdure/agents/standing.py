@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 from returns.result import Failure
 
-from perdure.agents.reply import AgentError, Course, Json, Use, Used
+from perdure.agents.reply import COURSES, AgentError, Course, Json, Use, Used
 from perdure.core import codec
 from perdure.core.agents import Agent
 from perdure.core.asked import Again, Answer, Said
@@ -94,7 +94,7 @@ class Standing:
 
 
 def following(
-    op: Ask[Any], standing: Standing, error: AgentError | StepFault, course: Course, now: datetime, seed: str
+    op: Ask[Any], standing: Standing, error: AgentError | StepFault, now: datetime, seed: str
 ) -> Answer | Again:
     """What follows a failure: the same agent, the next one, one that can be asked again later, or the end.
 
@@ -102,10 +102,10 @@ def following(
         op: What is asked.
         standing: Where it stood.
         error: What the attempt failed with.
-        course: What the table says of it.
         now: The time.
         seed: The idempotency key, by which waits are spread.
     """
+    course = COURSES[error.kind] if isinstance(error, AgentError) else Course()
     wait = error.retry_after if isinstance(error, AgentError) else None
     wait = None if wait is None else min(wait, _LONGEST)
     if isinstance(error, AgentError) and error.session is not None:
