@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from returns.result import Success
 
-from perdure.agents import scripted
+from perdure.agents import environment, scripted
 from perdure.agents.reply import (
     COURSES,
     AgentError,
@@ -250,7 +250,7 @@ def _declared(agents: tuple[Agent, ...]) -> list[str]:
         if isinstance(agent, Model) and agent.key is not None:
             names.append(agent.key)
         if isinstance(agent, Harness):
-            names += [*agent.env, *(name for server in agent.mcp for name in server.env)]
+            names += environment.given(agent)
     return names
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from perdure.core.agents import Harness
+
 #: Where things are, which language is spoken, and how the network is reached. No key, no token.
 ALLOWED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
@@ -20,6 +22,11 @@ def allowed(mine: Mapping[str, str]) -> dict[str, str]:
     """The part of an environment that any agent may see."""
     kept = {name: value for name, value in mine.items() if name in ALLOWED or name.startswith("LC_")}
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", **kept, **_PLAIN}
+
+
+def given(agent: Harness) -> list[str]:
+    """The variables that a coding agent and its servers of tools are given, by name."""
+    return [*agent.env, *(name for server in agent.mcp for name in server.env)]
 
 
 def declared(names: Iterable[str], mine: Mapping[str, str]) -> dict[str, str]:

@@ -56,11 +56,6 @@ class Coding:
         """Whether it takes a schema by itself."""
         return self.adapter.native
 
-    @property
-    def _declared(self) -> list[str]:
-        """The variables that the agent and its servers of tools are given, by name."""
-        return [*self.agent.env, *(name for server in self.agent.mcp for name in server.env)]
-
     async def answer(self, call: Call, tell: Tell) -> Reply:
         """Answer one turn; see `Answering`."""
         self._possible()
@@ -100,7 +95,7 @@ class Coding:
 
     def _environment(self, call: Call) -> dict[str, str]:
         try:
-            env = environment.allowed(self.environ) | environment.declared(self._declared, self.environ)
+            env = environment.allowed(self.environ) | environment.declared(environment.given(self.agent), self.environ)
         except LookupError as error:
             raise AgentError("config", str(error.args[0])) from None
         if self.agent.isolated:
@@ -111,7 +106,7 @@ class Coding:
 
     async def _turn(self, call: Call, env: dict[str, str], tell: Tell) -> Reply:
         agent, adapter = self.agent, self.adapter
-        secrets = Secrets(self.environ, self._declared)
+        secrets = Secrets(self.environ, environment.given(agent))
         log = log_of(self.environ, call.attempt)
         reading = adapter.reading(call)
         scratch = scratch_of(self.environ, call.attempt)
