@@ -15,6 +15,7 @@ from returns.result import Failure, Result, Success
 
 from perdure.core import codec
 from perdure.core.schema import json_schema
+from perdure.core.walks import DECODER
 
 #: What does not fit, each as `path: message`.
 Problems: TypeAlias = tuple[str, ...]
@@ -109,13 +110,6 @@ def _wrapped(output: Any) -> bool:
 # -- finding ---------------------------------------------------------------------------------------------------------
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def _found(text: str) -> Iterator[Any]:
     """What may be meant as the value, the likeliest first."""
     whole = text.removeprefix("\ufeff").strip()
@@ -127,7 +121,7 @@ def _found(text: str) -> Iterator[Any]:
 
 def _parsed(text: str) -> Iterator[Any]:
     try:
-        yield _DECODER.decode(text)
+        yield DECODER.decode(text)
     except (ValueError, RecursionError):
         return
 
@@ -137,7 +131,7 @@ def _last(text: str) -> Iterator[Any]:
     found, at, failed = list[Any](), 0, 0
     while (opening := _OPENING.search(text, at)) is not None and failed < _PLACES:
         try:
-            tree, at = _DECODER.raw_decode(text, opening.start())
+            tree, at = DECODER.raw_decode(text, opening.start())
             found = [tree]
         except (ValueError, RecursionError):
             at, failed = opening.end(), failed + 1

@@ -7,7 +7,6 @@ back as it was. Nothing that is stored names a class to import: a tag only choos
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -19,7 +18,7 @@ from perdure.core.faults import STEP_FAULTS
 from perdure.core.forms import Choice, CodecError, Foreign, NoSchema, Record
 from perdure.core.recognise import converter, form, remember, union
 from perdure.core.scalars import Scalar
-from perdure.core.walks import MAX_DEPTH, canonical, encoder, written
+from perdure.core.walks import DECODER, MAX_DEPTH, canonical, encoder, written
 
 __all__ = [
     "MAX_BYTES",
@@ -184,17 +183,10 @@ def _text(tree: Any) -> str:
     return text
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decoder: Final = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def _tree(text: str) -> Any:
     try:
-        tree, end = _decoder.raw_decode(text)
-        return tree if end == len(text) else _decoder.decode(text)  # spaces around it, or more than one document
+        tree, end = DECODER.raw_decode(text)
+        return tree if end == len(text) else DECODER.decode(text)  # spaces around it, or more than one document
     except RecursionError:
         raise CodecError("$", f"nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:

@@ -140,6 +140,14 @@ def plain(value: Any, room: int) -> Any:
     raise CodecError("$", f"expected plain JSON, got {brief(value)}; declare its type instead of Any or object")
 
 
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+#: Reads texts. What Python alone takes for JSON, such as `NaN`, is a ValueError.
+DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def encoder(*, sort_keys: bool) -> Callable[[Any], str]:
     """Writes trees as compact ASCII text. `JSONEncoder.encode` makes its C encoder anew for each; here it is made once.
 
