@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from returns.result import Failure, Success
 
 from perdure.agents.reply import AgentError, Reply
+from perdure.agents.tools import called
 from perdure.core.agents import Scripted
 from perdure.core.asked import Answer, Thread, blame, settle
 from perdure.core.faults import StepFault
@@ -30,10 +29,8 @@ async def reply(op: Ask[Any], agent: Scripted, message: str, thread: Thread | No
     """
     if isinstance(agent.reply, Mapping):
         return _look_up(op, agent, message, agent.reply)
-    call = functools.partial(agent.reply, message)
     try:
-        value = call() if thread is None or inspect.iscoroutinefunction(agent.reply) else await thread(call)
-        value = await value if inspect.isawaitable(value) else value
+        value = await called(agent.reply, (message,), {}, thread)
     except AgentError:
         raise
     except Exception as error:

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -80,11 +80,9 @@ async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thr
         args, kwargs = task.parameters.decode(_object(use.input))
     except codec.CodecError as error:
         return f"The arguments do not fit: {error}"
-    call = functools.partial(task.fn, *args, **kwargs)
     try:
         with within(attrs.evolve(attempt, idempotency_key=_key(attempt.idempotency_key, use))):
-            value = call() if thread is None or inspect.iscoroutinefunction(task.fn) else await thread(call)
-            value = await value if inspect.isawaitable(value) else value
+            value = await called(task.fn, args, kwargs, thread)
         outcome = settle(Step(task, args, kwargs), value)
     except Exception as error:
         return f"It failed: {type(error).__name__}: {error}"
@@ -92,6 +90,15 @@ async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thr
         return f"It failed: {outcome.failure()}"
     given = outcome.unwrap()
     return given if isinstance(given, str) else json.dumps(codec.show(given), ensure_ascii=False)
+
+
+async def called(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], thread: Thread | None
+) -> object:
+    """What a function gives: an async one on the loop, a sync one in the thread, if there is one."""
+    call = functools.partial(function, *args, **kwargs)
+    value = call() if thread is None or inspect.iscoroutinefunction(function) else await thread(call)
+    return await value if inspect.isawaitable(value) else value
 
 
 def _object(tree: Json) -> Mapping[str, Any]:
