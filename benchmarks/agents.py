@@ -9,14 +9,13 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias
-
-from returns.result import Success
+from unittest import mock
 
 import perdure
+from benchmarks.driven import LEASE, succeeded
 from benchmarks.floor import spending
 from benchmarks.provider import provider
 from benchmarks.table import Row, millis, ratios, spread
@@ -35,8 +34,6 @@ PROMPT = "What do bees do?"
 _MODEL = "openai/gpt-4o"
 _PROGRAM = "cat"
 _KEY = "PERDURE_BENCHMARK_KEY"
-#: No lease is renewed while we measure.
-_LEASE = timedelta(hours=1)
 
 
 @workflow
@@ -70,14 +67,14 @@ def rows(quick: bool) -> Iterator[Row]:
 
 def models(n: int, count: int) -> Iterator[Row]:
     """A model on loopback; litellm is loaded and its connection open before the clock starts."""
-    with _environment({_KEY: "sk-benchmark"}), provider() as url:
+    with mock.patch.dict(os.environ, {_KEY: "sk-benchmark"}), provider() as url:
         flow, bare = functools.partial(ask_model, url), functools.partial(completions, url)
         yield from _compared("ask, model", flow, bare, ("full", "fast", "in memory"), n, count)
 
 
 def programs(n: int, count: int) -> Iterator[Row]:
     """A program that says what it is told."""
-    with tempfile.TemporaryDirectory() as folder, _environment({"XDG_STATE_HOME": folder}):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {"XDG_STATE_HOME": folder}):
         flow = functools.partial(ask_program, folder)
         yield from _compared("ask, program", flow, subprocesses, ("full", "in memory"), n, count)
 
@@ -155,40 +152,18 @@ async def _asker(stack: contextlib.AsyncExitStack, folder: Path, way: Way, flow:
     if way == "in memory":
 
         async def remember(n: int) -> list[str]:
-            return _answers(await run_in_memory(flow(n)))
+            return succeeded(await run_in_memory(flow(n)))
 
         return remember
-    opened = await perdure.open_async(folder / f"{way}.db", durability=way, lease=_LEASE)
+    opened = await perdure.open_async(folder / f"{way}.db", durability=way, lease=LEASE)
     store = await stack.enter_async_context(opened)
 
     async def record(n: int) -> list[str]:
-        return _answers(await (await store.start(flow(n))).result())
+        return succeeded(await (await store.start(flow(n))).result())
 
     return record
-
-
-def _answers(outcome: object) -> list[str]:
-    if not isinstance(outcome, Success):
-        raise RuntimeError(f"the run did not succeed: {outcome}")
-    answers: list[str] = outcome.unwrap()
-    return answers
 
 
 def _same(answers: list[str], expected: list[str]) -> None:
     if answers != expected:
         raise RuntimeError(f"{answers} is not what the bare calls were answered: {expected}")
-
-
-@contextlib.contextmanager
-def _environment(more: Mapping[str, str]) -> Generator[None, None, None]:
-    """Variables of this process, for as long as the block lasts."""
-    before = {name: os.environ.get(name) for name in more}
-    os.environ.update(more)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

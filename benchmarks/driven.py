@@ -8,31 +8,43 @@ import sqlite3
 from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from returns.result import Success
+from returns.result import Result, Success
 
 import perdure
 from benchmarks.floor import Spent, spending
 from perdure import Effect
 from perdure.interpreters.durable.database import Durability
 
+T = TypeVar("T")
+
 #: No lease is renewed while we measure.
-_LEASE = timedelta(hours=1)
+LEASE = timedelta(hours=1)
 
 
 def driven(path: Path, effect: Effect[Any, Any], durability: Durability) -> Spent:
     """Start a run in a new database and drive it to its end; opening and closing are not counted."""
 
     async def drive() -> Spent:
-        async with await perdure.open_async(path, durability=durability, lease=_LEASE) as store:
+        async with await perdure.open_async(path, durability=durability, lease=LEASE) as store:
             with spending() as spent:
                 outcome = await (await store.start(effect)).result()
-            if not isinstance(outcome, Success):
-                raise RuntimeError(f"the run did not succeed: {outcome}")
+            succeeded(outcome)
         return spent[0]
 
     return asyncio.run(drive())
+
+
+def succeeded(outcome: Result[T, Any]) -> T:  # Any: whatever it could fail with
+    """The value of a run.
+
+    Raises:
+        RuntimeError: It did not succeed: there is nothing to measure.
+    """
+    if not isinstance(outcome, Success):
+        raise RuntimeError(f"the run did not succeed: {outcome}")
+    return outcome.unwrap()
 
 
 def commits(path: Path, effect: Effect[Any, Any], durability: Durability) -> int:
@@ -40,7 +52,7 @@ def commits(path: Path, effect: Effect[Any, Any], durability: Durability) -> int
 
     async def drive() -> int:
         with _traced() as writes:
-            async with await perdure.open_async(path, durability=durability, lease=_LEASE) as store:
+            async with await perdure.open_async(path, durability=durability, lease=LEASE) as store:
                 writes.clear()
                 await (await store.start(effect)).result()
                 return len(writes)
