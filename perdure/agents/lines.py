@@ -39,4 +39,7 @@ class Lines:
 
     def _add(self, part: bytes) -> None:
         self._size += len(part)
-        self._parts = [] if self._size > self._longest else [*self._parts, part] if part else self._parts
+        if self._size > self._longest:
+            self._parts.clear()
+        elif part:
+            self._parts.append(part)

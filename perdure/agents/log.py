@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Self
 
 
+def private(path: Path) -> int:
+    """A file to write, for its owner only: one that is there is replaced, a link is refused."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+
+
 class Log:
     """A file that takes half of what it may at once, and then the end of what came, when it is closed.
 
@@ -17,10 +23,7 @@ class Log:
     """
 
     def __init__(self, path: Path, most: int = 20_000_000) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb", buffering=0
-        )
+        self._file = os.fdopen(private(path), "wb", buffering=0)
         self._half = most // 2
         self._room = self._half
         self._tail: deque[bytes] = deque()

@@ -27,7 +27,7 @@ from anyio.abc import ByteReceiveStream, Process
 from perdure.agents import shim
 from perdure.agents.folder import held
 from perdure.agents.lines import Lines
-from perdure.agents.log import Log
+from perdure.agents.log import Log, private
 
 _STDERR = 64 * 1024
 #: What is still in the pipes once every process is dead is read for so long. Nobody should hold them by then.
@@ -130,7 +130,8 @@ async def run_process(
     _check(launch)
     limits = limits or Limits()
     for path, text in launch.files.items():
-        _write(path, text)
+        with os.fdopen(private(path), "w") as file:
+            file.write(text)
     async with held(launch.cwd, alone=alone, mark=mark, patience=limits.grace + _SHIM) as lock:
         process, death = await _start(launch, mark, lock, limits.grace)
     # From here on the folder is held by the processes that work there, and not by us: a frozen worker would keep it.
@@ -149,12 +150,6 @@ def _check(launch: Launch) -> None:
         raise Unstartable(f"{program} is to work in {launch.cwd}, which is no folder: make it, or mend the agent's cwd")
     if shutil.which(program, path=launch.env.get("PATH")) is None:
         raise Unstartable(f"{program} is not on the PATH: install it, or put its folder on the PATH of the worker")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
-        file.write(text)
 
 
 async def _start(launch: Launch, mark: str, lock: int, grace: timedelta) -> tuple[Process, int]:
