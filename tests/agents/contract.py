@@ -72,11 +72,8 @@ def _schema(subject: Subject, _: Path) -> Script:
     """The answer in words; or by the tool that a harness adds for it."""
 
     def script(heard: Any) -> Said:
-        if "StructuredOutput" in heard.tools and not heard.results:
-            return Said(uses=(Use("StructuredOutput", ANSWER),))
-        if "finish" in heard.tools and not heard.results:
-            return Said(uses=(Use("finish", ANSWER),))
-        return Said(json.dumps(ANSWER))
+        tool = next((name for name in ("StructuredOutput", "finish") if name in heard.tools), None)
+        return Said(uses=(Use(tool, ANSWER),)) if tool and not heard.results else Said(json.dumps(ANSWER))
 
     return script
 

@@ -48,11 +48,6 @@ def keyed(city: str) -> str:
     return f"{attempt().idempotency_key} {city}"
 
 
-@step(repeat="once")
-def pay(amount: int) -> str:
-    raise AssertionError("replaced by the test")
-
-
 def call(tool: Any, input: Any, id: str = "1") -> str:
     return asyncio.run(used(tool, Use(id, tool.__name__, input), ATTEMPT, None))
 
@@ -133,7 +128,7 @@ class Speaker:
         said = [*(call.session or []), [result.text for result in call.results]]
         if turn < len(self.wants):
             return Reply(text="", uses=self.wants[turn], session=said)
-        return Reply(text="; ".join(call.results[0].text for _ in [0]) if call.results else "done", session=said)
+        return Reply(text=call.results[0].text if call.results else "done", session=said)
 
 
 def lab(
