@@ -35,7 +35,7 @@ from perdure.agents.structured import Problems, corrected, instructed, judged, s
 from perdure.agents.tools import CUT_OFF, task_of, used
 from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Handler, Said, Thread
-from perdure.core.faults import Defect, StepFault
+from perdure.core.faults import Defect
 from perdure.core.leaves import Ask
 
 
@@ -222,7 +222,7 @@ class _Turn:
         repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message, results=())
         return Again(error, repaired.known())
 
-    def _failed(self, error: AgentError | StepFault) -> Answer | Again:
+    def _failed(self, error: object) -> Answer | Again:
         return following(self._op, self._standing, error, self._now(), self._asked.attempt.idempotency_key)
 
     # -- what is recorded --------------------------------------------------------------------------------------------

@@ -93,15 +93,13 @@ class Standing:
         return attrs.evolve(kept, at=place, agent=agents[place].name, attempt=self.attempt)
 
 
-def following(
-    op: Ask[Any], standing: Standing, error: AgentError | StepFault, now: datetime, seed: str
-) -> Answer | Again:
+def following(op: Ask[Any], standing: Standing, error: object, now: datetime, seed: str) -> Answer | Again:
     """What follows a failure: the same agent, the next one, one that can be asked again later, or the end.
 
     Args:
         op: What is asked.
         standing: Where it stood.
-        error: What the attempt failed with.
+        error: What the attempt failed with; a function in the place of an agent may fail with any value.
         now: The time.
         seed: The idempotency key, by which waits are spread.
     """
@@ -133,9 +131,15 @@ def following(
     return _end(op, standing, error, "; ")
 
 
-def _end(op: Ask[Any], standing: Standing, error: AgentError | StepFault, between: str) -> Answer:
-    if isinstance(error, StepFault) and len(standing.failures) == 1:
+def _end(op: Ask[Any], standing: Standing, error: object, between: str) -> Answer:
+    if not isinstance(error, AgentError) and len(standing.failures) == 1:
         return Failure(error)
-    kind = error.kind if isinstance(error, AgentError) else error.error
+    match error:
+        case AgentError(kind=kind):
+            pass
+        case StepFault(error=kind):
+            pass
+        case _:
+            kind = type(error).__name__
     every = "every agent failed: " if len(standing.failures) >= len(op.agents) > 1 else ""
     return Failure(StepFault(op.name, kind, every + between.join(standing.failures)))

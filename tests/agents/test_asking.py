@@ -146,6 +146,16 @@ def test_when_every_agent_has_failed_the_step_fails_with_all_reasons() -> None:
     assert outcome == Failure(StepFault("q", "config", "every agent failed: a: auth (401): who?; b: config: no"))
 
 
+def test_a_function_in_the_place_of_an_agent_may_fail_with_any_value() -> None:
+    closed = Scripted("closed", lambda prompt: Failure("no time"))
+
+    alone = asyncio.run(run_in_memory(ask("q", closed, "why?")))
+    both = asyncio.run(run_in_memory(ask("q", [closed, closed], "why?")))
+
+    assert alone == Failure("no time")
+    assert both == Failure(StepFault("q", "str", "every agent failed: closed: no time; closed: no time"))
+
+
 def test_an_agent_that_does_not_know_us_is_not_asked_again_in_the_run() -> None:
     stranger, friend = speaker("stranger", AgentError("auth", "who?")), speaker("friend", "yes")
 
