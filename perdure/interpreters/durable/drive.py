@@ -231,7 +231,7 @@ class Drive:
         # What a crash, an edit or an execution anew has left behind: nobody waits for it any more.
         awaited = {(self._history.recorded(path), waiting.number) for path, waiting in self._waiting.items()}
         for gate in every:
-            if gate.status in ("open", "decided") and gate.consumed is None and (gate.path, gate.number) not in awaited:
+            if gate.in_force and (gate.path, gate.number) not in awaited:
                 self._record.batch.withdrawn.append((gate.path, gate.number))
         self._look_outside = True
         self._walk, self._history.outcomes, self._history.unfinished = Replayed(self._machine, [], {}), [], {}

@@ -118,7 +118,7 @@ def _seen(recorded: Recorded, store: Unwritten, outcome: Outcome[Any, Any] | Non
     """What a resume did, by what it was to write."""
     notes = [json.loads(entry.payload) for entry in store.written if entry.kind == "note"]
     asked = [entry for entry in store.written if entry.kind in ("begin", "wait")]
-    waiting = {gate.path for gate in recorded.gates if gate.status in ("open", "decided") and gate.consumed is None}
+    waiting = {gate.path for gate in recorded.gates if gate.in_force}
     then = GoesOn(
         changed=tuple(note["changed"] for note in notes if "changed" in note),
         again=tuple(dict.fromkeys(gate.path for gate in store.opened if gate.path in waiting)),

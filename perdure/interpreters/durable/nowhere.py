@@ -23,7 +23,6 @@ from perdure.interpreters.durable.ports import (
     Gate,
     Outside,
     Run,
-    SignalRow,
     Stop,
     World,
 )
@@ -112,22 +111,14 @@ class Unwritten:
 
     def _outside(self, awaits: tuple[str, ...]) -> Outside:
         return Outside(
-            [
-                gate
-                for gate in self._answers
-                if gate.status == "decided" and gate.consumed is None and (gate.path, gate.number) not in self._gone
-            ],
+            [gate for gate in self._answers if gate.answered and (gate.path, gate.number) not in self._gone],
             [
                 message
                 for message in self._messages
-                if message.name in awaits and self._waits(message) and (message.name, message.number) not in self._heard
+                if message.name in awaits and message.waits and (message.name, message.number) not in self._heard
             ],
             self._run.cancel,
         )
-
-    @staticmethod
-    def _waits(message: SignalRow) -> bool:
-        return message.consumed is None and message.refused is None
 
     async def expire(self, claim: Claim, path: str, number: int) -> bool:
         return any((gate.path, gate.number, gate.status) == (path, number, "open") for gate in self._gates)

@@ -119,6 +119,16 @@ class Gate:
     decided_at: int | None = None
     consumed: int | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether its answer is there, and the run has not taken it."""
+        return self.status == "decided" and self.consumed is None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is still to be answered, or its answer to be taken: until then it can be withdrawn."""
+        return self.status in ("open", "decided") and self.consumed is None
+
 
 @attrs.frozen
 class SignalRow:
@@ -132,6 +142,11 @@ class SignalRow:
     idem: str | None = None
     consumed: int | None = None
     refused: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run has neither taken it nor set it aside."""
+        return self.consumed is None and self.refused is None
 
 
 @attrs.frozen

@@ -116,7 +116,7 @@ def _left_behind(run: Told) -> Iterator[Finding]:
     for gate in run.gates:
         if gate.status == "open":
             yield engine(gate.path, f"the run has ended, and gate {gate.path} is still open")
-        if gate.status == "decided" and gate.consumed is None:
+        if gate.answered:
             yield engine(gate.path, f"gate {gate.path} was answered, and the answer is not marked as consumed")
         if gate.consumed is not None and wakes.get(gate.consumed) != gate.path:
             yield engine(gate.path, f"the answer of gate {gate.path} is marked as consumed by another entry")

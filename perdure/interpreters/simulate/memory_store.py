@@ -149,7 +149,7 @@ class MemoryStore:
         self.rows[claim.run_id] = attrs.evolve(self._held(claim), lease_until=lease_until)
 
     async def outside(self, run_id: str, awaits: tuple[str, ...]) -> Outside:
-        sent = [s for s in await self.signals(run_id) if s.name in awaits and s.consumed is None and s.refused is None]
+        sent = [s for s in await self.signals(run_id) if s.name in awaits and s.waits]
         run = self.rows.get(run_id)
         return Outside(self._answered(run_id), sent, run.cancel if run is not None else None)
 
@@ -252,11 +252,7 @@ class MemoryStore:
         return run
 
     def _answered(self, run_id: str) -> list[Gate]:
-        decided = [
-            gate
-            for gate in self.gate_rows.values()
-            if gate.run_id == run_id and gate.status == "decided" and gate.consumed is None
-        ]
+        decided = [gate for gate in self.gate_rows.values() if gate.run_id == run_id and gate.answered]
         return sorted(decided, key=lambda gate: (gate.decided_at or 0, gate.path, gate.number))
 
     def _arrived(self, batch: Batch) -> bool:
@@ -264,10 +260,7 @@ class MemoryStore:
         run = self.rows[batch.claim.run_id]
         return (
             any((gate.path, gate.number) in batch.gates for gate in self._answered(run.run_id))
-            or any(
-                row.run_id == run.run_id and row.name in batch.awaits and row.consumed is None and row.refused is None
-                for row in self.inbox.values()
-            )
+            or any(row.run_id == run.run_id and row.name in batch.awaits and row.waits for row in self.inbox.values())
             or (run.cancel is not None and not batch.heeded)
         )
 
@@ -292,7 +285,7 @@ class MemoryStore:
 
     def _withdraw(self, run_id: str, path: str, number: int) -> None:
         gate = self.gate_rows.get((run_id, path, number))
-        if gate is not None and gate.status in ("open", "decided") and gate.consumed is None:
+        if gate is not None and gate.in_force:
             self.gate_rows[run_id, path, number] = attrs.evolve(gate, status="withdrawn")
 
     def _change_message(
