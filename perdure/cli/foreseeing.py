@@ -16,7 +16,6 @@ from perdure.cli.common import Common
 from perdure.cli.printing import visible
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.errors import Corrupt
-from perdure.interpreters.durable.foresee import foresee
 from perdure.interpreters.durable.ports import Run, Status
 from perdure.interpreters.durable.verdicts import (
     Cannot,
@@ -51,13 +50,24 @@ class Foreseen:
     @property
     def command(self) -> str | None:
         """The command that gives the names that are needed."""
-        names = self.verdict.rename if isinstance(self.verdict, NeedsRename) else {}
-        return shlex.join([*self.resume, *renaming(names)]) if names else None
+        return with_names(self.resume, self.verdict)
 
     @property
     def tree(self) -> dict[str, Any]:
         """As JSON."""
         return {"run_id": self.run_id, "state": self.state, **tree_of(self.verdict), "command": self.command}
+
+
+def resuming(run_id: str, moved: places.Target | None) -> tuple[str, ...]:
+    """The words of the command that resumes a run: from where its workflow is now, if that is elsewhere."""
+    where = ("--target", places.relative(moved, Path.cwd()).text) if moved is not None else ()
+    return ("perdure", "resume", run_id, *where)
+
+
+def with_names(resume: Sequence[str], verdict: Verdict) -> str | None:
+    """The command that gives the names that are needed, if any are."""
+    names = verdict.rename if isinstance(verdict, NeedsRename) else {}
+    return shlex.join([*resume, *renaming(names)]) if names else None
 
 
 def tree_of(verdict: Verdict | EndsOtherwise) -> dict[str, Any]:
@@ -91,23 +101,26 @@ def runs_in_flight(common: Common, found: places.Target, old: places.Target | No
     Raises:
         NotFound: There is no database.
     """
-    moved = ["--target", places.relative(found, Path.cwd()).text] if old is not None else []
     with common.look(readonly=True) as looker:
         every = looker.journal.runs(statuses=_IN_FLIGHT, limit=_MOST)
-        concerned = [run for run in every if places.same(places.Target(run.target, run.folder), old or found)]
+        homes = {places.Target(run.target, run.folder) for run in every}
+        mine = {home for home in homes if places.same(home, old or found)}
+        concerned = [run for run in every if places.Target(run.target, run.folder) in mine]
         with printing.stdout_kept():
             return [
                 Foreseen(
                     run.run_id,
                     looker.view(run).state,
                     _verdict(looker, run, found),
-                    ("perdure", "resume", run.run_id, *moved),
+                    resuming(run.run_id, found if old is not None else None),
                 )
                 for run in reversed(concerned)
             ]
 
 
 def _verdict(looker: Onlooker, run: Run, found: places.Target) -> Verdict:
+    from perdure.interpreters.durable.foresee import foresee
+
     try:
         call = places.call_of(run, found)
     except Corrupt as corrupt:  # its arguments fit no more

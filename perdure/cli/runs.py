@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -249,9 +248,9 @@ async def _drive(
         pass  # the row says so, and why
     except DurableError as error:
         if isinstance(error, Drifted):
-            for command in _under_other_names(worker, row, program, rename or {}):
-                if f" {command} " not in str(error):  # it is not offered there already
-                    error.add_note(command)
+            command = _under_other_names(worker, row, program, rename or {})
+            if command is not None and f" {command} " not in str(error):  # it is not offered there already
+                error.add_note(command)
         error.add_note(f"perdure why {row.run_id}")
         raise
     row = worker.row(row.run_id)
@@ -263,19 +262,17 @@ async def _drive(
 
 def _under_other_names(
     worker: Worker, row: Run, program: Call[Any, Any] | Target | None, rename: Mapping[str, str]
-) -> Iterator[str]:
+) -> str | None:
     """The command with which a run that was refused goes on, if it only needs names: that is tried, and not guessed."""
+    from perdure.cli.foreseeing import resuming, with_names
     from perdure.interpreters.durable.adapters import places
     from perdure.interpreters.durable.foresee import foresee
-    from perdure.interpreters.durable.verdicts import NeedsRename, renaming
 
     with printing.stdout_kept():
         call = program if isinstance(program, Call) else places.call_of(row, program)
         verdict = foresee(worker.journal.recorded(row), call, now=worker.clock.now(), rename=rename)
-    if isinstance(verdict, NeedsRename):
-        here = None if program is None or isinstance(program, Call) else places.relative(program, Path.cwd())
-        moved = ["--target", here.text] if here is not None else []
-        yield shlex.join(["perdure", "resume", row.run_id, *moved, *renaming(verdict.rename)])
+    moved = None if isinstance(program, Call) else program
+    return with_names(resuming(row.run_id, moved), verdict)
 
 
 _ENDS = {"succeeded": Exit.DONE, "failed": Exit.FAILED, "dead": Exit.FAILED, "cancelled": Exit.CANCELLED}
