@@ -230,7 +230,7 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
             look()
         request = machine.pending.get(entry.path)
         if request is None:
-            raise _drift(run_id, n, n, total, entry, machine)
+            raise _drift(run_id, n, total, entry, machine)
         if shape_of(request.op) != entry.shape:
             raise _reshaped(run_id, n, total, entry, request.op)
         if entry.shape:
@@ -262,7 +262,7 @@ def replay(machine: Machine[Any, Any], history: History, *, on_change: OnChange,
         if unasked:
             first = min(unasked.values(), key=lambda u: u.last.seq)
             agreed = total + len(history.unfinished) - len(unasked)
-            raise _drift(run_id, agreed, total, total, first.last, machine, opened.values())  # closed ones too
+            raise _drift(run_id, agreed, total, first.last, machine, opened.values())  # closed ones too
     machine.cancelled.clear()
     walk.opened = [request for key, request in opened.items() if machine.pending.get(key) is request]
     return walk
@@ -281,7 +281,6 @@ def _input(run_id: str, entry: Entry, op: Op[Any, Any]) -> str:
 def _drift(
     run_id: str,
     agreed: int,
-    n: int,
     total: int,
     entry: Entry,
     machine: Machine[Any, Any],
@@ -291,7 +290,7 @@ def _drift(
     where, name = entry.path.rpartition("/")[0], entry.path.rpartition("/")[2]
     what = {"begin": "begun", "wait": "waited for"}.get(entry.kind, "done")
     lines = [
-        f"  position  {min(n + 1, max(total, 1))} of {total}",
+        f"  position  {min(agreed + 1, max(total, 1))} of {total}",
         f"    recorded  {_recorded(entry)}   {entry.path}   {what}, attempt {entry.attempt}",
     ]
     here = [r for r in pending if r.key.rpartition("/")[0] == where] or list(pending)
