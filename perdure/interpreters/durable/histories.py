@@ -56,8 +56,7 @@ def dump(recorded: Recorded) -> str:
 
 def _lines(recorded: Recorded) -> Iterator[str]:
     run = recorded.run
-    kept = {field.name: getattr(run, field.name) for field in attrs.fields(Header) if field.name != "version"}
-    yield _line("history", Header(version=VERSION, **{**kept, "input": json.loads(run.input)}))
+    yield _line("history", Header(version=VERSION, **{**_kept(run), "input": json.loads(run.input)}))
     yield from (_line("entry", entry) for entry in recorded.entries)
     yield from (_line("gate", gate) for gate in recorded.gates)
     yield from (_line("signal", signal) for signal in recorded.signals)
@@ -68,6 +67,11 @@ _KINDS: Final[dict[str, Any]] = {"history": Header, "entry": Entry, "gate": Gate
 
 def _line(kind: str, value: object) -> str:
     return json.dumps({kind: codec.to_json(value, _KINDS[kind])})
+
+
+def _kept(run: Run | Header) -> dict[str, Any]:
+    """What a row and its header have in common."""
+    return {field.name: getattr(run, field.name) for field in attrs.fields(Header) if field.name != "version"}
 
 
 def _digest(lines: list[str]) -> str:
@@ -97,8 +101,7 @@ def load(text: str, source: str) -> Recorded:
     except (ValueError, LookupError, AttributeError) as error:
         raise Corrupt(f"{source} cannot be read: {error}") from error
     verify(header.run_id, parts["entry"])
-    kept = {field.name: getattr(header, field.name) for field in attrs.fields(Header) if field.name != "version"}
-    run = Run(**{**kept, "input": codec.dumps(header.input, Any)})
+    run = Run(**{**_kept(header), "input": codec.dumps(header.input, Any)})
     return Recorded(run, parts["entry"], parts["gate"], parts["signal"])
 
 
