@@ -69,13 +69,14 @@ async def look_for_all() -> list[Found]:
 
     found: dict[str, Found] = {}
 
-    async def look(agent: str, name: str) -> None:
-        found[agent] = await _found(agent, adapter_named(name), os.environ)
+    async def look(agent: str, adapter: Adapter[Any]) -> None:  # of whatever agent
+        found[agent] = await _found(agent, adapter, os.environ)
 
-    listed = [(cls.__name__, name) for cls, name in ADAPTERS.items() if adapter_named(name).package]
+    every = [(cls.__name__, adapter_named(name)) for cls, name in ADAPTERS.items()]
+    listed = [(agent, adapter) for agent, adapter in every if adapter.package]
     async with anyio.create_task_group() as group:
-        for agent, name in listed:
-            group.start_soon(look, agent, name)
+        for agent, adapter in listed:
+            group.start_soon(look, agent, adapter)
     return [found[agent] for agent, _ in listed]
 
 

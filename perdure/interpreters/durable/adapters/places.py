@@ -229,9 +229,10 @@ def call_of(run: Run, target: Target | None = None) -> Call[Any, Any]:
     """
     block = load_recorded(target or Target(run.target, run.folder))
     try:
-        if codec.digest(codec.canonical(json.loads(run.input))) != run.input_digest:
+        tree = json.loads(run.input)
+        if codec.digest(codec.canonical(tree)) != run.input_digest:
             raise ValueError("they were changed after they were written")
-        args, kwargs = parameters_of(block.fn).decode(json.loads(run.input))
+        args, kwargs = parameters_of(block.fn).decode(tree)
     except (ValueError, TypeError) as error:
         raise Corrupt(
             f"run {run.run_id}: its recorded arguments do not fit {run.target} any more: {error}. "
