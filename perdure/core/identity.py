@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Container
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -72,6 +73,19 @@ class Path:
         if len(self.text) > _LONGEST_PATH:  # ten thousand scopes deep, a key must still be a key
             return f"~{_short(self.text)}/{leaf}"
         return f"{self.text}/{leaf}"
+
+
+def scopes_of(key: str, names: Container[str]) -> list[str]:
+    """The scopes with these names that a request is in, the outermost first.
+
+    Example:
+        >>> scopes_of("ship/all/0/race#2/1/plan", ("all", "race"))
+        ['ship/all', 'ship/all/0/race#2']
+    """
+    segments = key.split("/")
+    return [
+        "/".join(segments[: n + 1]) for n, segment in enumerate(segments[:-1]) if segment.partition("#")[0] in names
+    ]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from perdure.core.diagram import followed_first
+from perdure.core.identity import scopes_of
 from perdure.interpreters.plan.fold import without_numbers
 from perdure.interpreters.plan.graph import Edge, Graph, Node
 from perdure.interpreters.plan.leaf import TOKEN, key_in
@@ -37,20 +38,10 @@ def side_by_side(graph: Graph, plan: Plan, names: Names) -> Graph:
         tag = node.question.removeprefix("len(").removesuffix(")")
         if tag in plan.sized:
             work.for_each(node, f"for each of {printable(names.within(tag))}")
-    scopes = {scope for node in graph.nodes for scope in _scopes(node.key)}
+    scopes = {scope for node in graph.nodes for scope in scopes_of(node.key, _SIDE_BY_SIDE)}
     for scope in sorted(scopes, key=lambda scope: (scope.count("/"), scope)):
         work.fork(scope)
     return attrs.evolve(graph, nodes=tuple(work.nodes.values()), edges=work.edges)
-
-
-def _scopes(key: str) -> list[str]:
-    """The scopes of a key whose parts run side by side."""
-    segments = key.split("/")
-    return [
-        "/".join(segments[: n + 1])
-        for n, segment in enumerate(segments[:-1])
-        if segment.partition("#")[0] in _SIDE_BY_SIDE
-    ]
 
 
 def _branch_of(key: str, scope: str) -> str:
@@ -120,7 +111,7 @@ class _Work:
         """Rounds that are the branches of one scope, all alike, are no rounds."""
         (back,) = (edge for edge in self.edges if edge.source == again.id and edge.back)
         body = self._until(back.target, again.id)
-        scopes = {tuple(_scopes(self.nodes[id].key)[-1:]) for id in body if self.nodes[id].key}
+        scopes = {tuple(scopes_of(self.nodes[id].key, _SIDE_BY_SIDE)[-1:]) for id in body if self.nodes[id].key}
         if len(scopes) != 1 or (scope := scopes.pop()) == () or again.id in body:
             return
         plain = {without_numbers(self.nodes[id].key) for id in body if self.nodes[id].key}

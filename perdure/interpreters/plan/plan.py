@@ -18,6 +18,7 @@ from perdure.core.estimate import UNPRICED, Estimate
 from perdure.core.explore import Exploration, Program, explore
 from perdure.core.faults import Defect
 from perdure.core.hints import label
+from perdure.core.identity import scopes_of
 from perdure.core.leaves import parameters_of
 from perdure.core.symbols import Oracle, synth
 from perdure.core.workflow import Block, block_of
@@ -212,10 +213,9 @@ def _races(leaves: Mapping[str, Leaf]) -> tuple[str, ...]:
     """Races of requests: who wins was not tried. Timers fire last, and early where faults are followed."""
     sides: dict[str, set[str]] = {}
     for key, leaf in leaves.items():
-        segments = key.split("/")
-        for n, segment in enumerate(segments[:-1]):
-            if segment.partition("#")[0] == "race" and leaf.role != "timer":
-                sides.setdefault("/".join(segments[: n + 1]), set()).add(segments[n + 1])
+        if leaf.role != "timer":
+            for where in scopes_of(key, ("race",)):
+                sides.setdefault(where, set()).add(key[len(where) + 1 :].partition("/")[0])
     return tuple(f"{where} is won by the first that was asked" for where, beside in sides.items() if len(beside) > 1)
 
 

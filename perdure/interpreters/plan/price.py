@@ -16,6 +16,7 @@ from perdure.core.agents import Agent, Model, priced
 from perdure.core.diagram import Answer, Asks, Ends, Looks, Node, following, nodes
 from perdure.core.effect import Op
 from perdure.core.estimate import FREE, NOTHING, UNKNOWN, UNPRICED, Estimate, Span
+from perdure.core.identity import scopes_of
 from perdure.core.leaves import Ask, Child, Now, Signal, Sleep, Suspend
 from perdure.interpreters.plan.models import price_of
 
@@ -94,11 +95,7 @@ def _at_most(span: Span) -> Span:
 
 def _beside(key: str) -> str:
     """The outermost `parallel` or `race` that a request is part of."""
-    segments = key.split("/")
-    for n, segment in enumerate(segments[:-1]):
-        if segment.partition("#")[0] in ("all", "race"):
-            return "/".join(segments[: n + 1])
-    return ""
+    return next(iter(scopes_of(key, ("all", "race"))), "")
 
 
 # -- Folding. ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from perdure.core.effect import Call, Effect, Op
 from perdure.core.estimate import UNKNOWN, Span
 from perdure.core.explore import Exploration, explore
 from perdure.core.hints import label
+from perdure.core.identity import scopes_of
 from perdure.core.leaves import Ask, Step, Suspend
 from perdure.core.retry import Retry
 from perdure.interpreters.plan.leaf import Role, role_of, same_everywhere
@@ -62,7 +63,7 @@ class Asked:
     @property
     def takes_back(self) -> bool:
         """Whether it is made by a compensation."""
-        return any(part.partition("#")[0] == "undo" for part in self.key.split("/")[:-1])
+        return bool(scopes_of(self.key, ("undo",)))
 
 
 @attrs.frozen
