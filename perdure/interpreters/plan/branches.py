@@ -17,6 +17,7 @@ from perdure.interpreters.plan.fold import without_numbers
 from perdure.interpreters.plan.graph import Edge, Graph, Node
 from perdure.interpreters.plan.leaf import TOKEN, key_in
 from perdure.interpreters.plan.plan import Plan
+from perdure.interpreters.plan.shape import meets
 from perdure.interpreters.plan.words import Names, printable
 
 _SIDE_BY_SIDE: Final = {"all": ("in parallel", ""), "race": ("race", "first wins")}
@@ -79,23 +80,7 @@ class _Work:
 
     def _meet(self, id: str) -> str | None:
         """The first node to which all ways from this one lead."""
-        depth: dict[str, int] = {}
-        meet: dict[str, str | None] = {}
-        for each in followed_first([id], self.after.__getitem__):
-            after = self.after[each]
-            found: str | None = after[0] if after else None
-            for other in after[1:]:
-                there: str | None = other
-                while found is not None and found != there:
-                    if there is None:
-                        found = None
-                    elif depth[found] >= depth[there]:
-                        found = meet[found]
-                    else:
-                        there = meet[there]
-            meet[each] = found
-            depth[each] = 0 if found is None else depth[found] + 1
-        return meet[id]
+        return meets(followed_first([id], self.after.__getitem__), self.after.__getitem__)[id]
 
     def _until(self, start: str, end: str) -> frozenset[str]:
         """All nodes from one on, up to another."""

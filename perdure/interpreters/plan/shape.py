@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 
 from perdure.core.diagram import followed_first
 from perdure.interpreters.plan.fold import Again, Choice, Piece, Rounds
 from perdure.interpreters.plan.tree import parts
+
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
@@ -38,14 +41,12 @@ def shape_of(root: Piece) -> Shape:
             after[id(piece)] = piece.then, *(each for each in out if each is not piece.then)
             if not out:
                 fixed.add(id(piece))
-    depth: dict[int, int] = {}
-    meet: dict[int, Piece | None] = {}
-    for piece in order:
+
+    def known(piece: Piece) -> Sequence[Piece]:
         unknown = isinstance(piece, Choice) and piece.missing  # where an answer leads that was not followed
-        found = None if unknown else _common(after[id(piece)], depth, meet)
-        meet[id(piece)] = found
-        depth[id(piece)] = 0 if found is None else depth[id(found)] + 1
-    return Shape(after, meet, fixed)
+        return () if unknown else after[id(piece)]
+
+    return Shape(after, {id(piece): meet for piece, meet in meets(order, known).items()}, fixed)
 
 
 def ordered(root: Piece) -> list[Piece]:
@@ -66,16 +67,32 @@ def _exits(rounds: Rounds, after: Mapping[int, Sequence[Piece]]) -> Sequence[Pie
     return tuple({id(then): then for then in out}.values())
 
 
-def _common(pieces: Sequence[Piece], depth: Mapping[int, int], meet: Mapping[int, Piece | None]) -> Piece | None:
-    """The first piece to which all ways from these lead: the nearest ancestor, where `meet` is a tree."""
-    found: Piece | None = pieces[0] if pieces else None
-    for piece in pieces[1:]:
-        other: Piece | None = piece
-        while found is not other:
+def meets(order: Iterable[T], after: Callable[[T], Sequence[T]]) -> dict[T, T | None]:
+    """For each the first one to which all ways from it lead; None where they end apart.
+
+    Args:
+        order: Each after those that follow it.
+        after: Those that follow one.
+    """
+    depth: dict[T, int] = {}
+    meet: dict[T, T | None] = {}
+    for each in order:
+        found = _common(after(each), depth, meet)
+        meet[each] = found
+        depth[each] = 0 if found is None else depth[found] + 1
+    return meet
+
+
+def _common(these: Sequence[T], depth: Mapping[T, int], meet: Mapping[T, T | None]) -> T | None:
+    """The first one to which all ways from these lead: the nearest ancestor, where `meet` is a tree."""
+    found: T | None = these[0] if these else None
+    for each in these[1:]:
+        other: T | None = each
+        while found != other:
             if found is None or other is None:
                 return None
-            if depth[id(found)] >= depth[id(other)]:
-                found = meet[id(found)]
+            if depth[found] >= depth[other]:
+                found = meet[found]
             else:
-                other = meet[id(other)]
+                other = meet[other]
     return found
