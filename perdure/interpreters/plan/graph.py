@@ -21,7 +21,7 @@ from perdure.interpreters.plan.plan import Plan
 from perdure.interpreters.plan.shape import ordered, shape_of
 from perdure.interpreters.plan.text import completeness, price_line
 from perdure.interpreters.plan.tree import in_order, parts
-from perdure.interpreters.plan.words import Names, dollars, duration, printable
+from perdure.interpreters.plan.words import Names, declared, priced, printable
 
 #: What a node is to people. `unknown` is where the plan could not, or did not, go on.
 Role: TypeAlias = Literal[
@@ -311,15 +311,7 @@ def _identity(piece: Piece, around: _Around) -> object:
 def _request(id: str, leaf: Leaf, names: Names, place: int) -> Node:
     scope, _, name = _BRANCH.sub("", leaf.key.removeprefix(names.prefix)).rpartition("/")
     who = _PLAIN.get(leaf.role) or f"{'|'.join(leaf.agents) or leaf.role} → {leaf.output}"
-    notes = [
-        dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else "",
-        "price unknown" if leaf.role == "child" else "",
-        f"retry {leaf.retry.attempts}" if leaf.retry and leaf.retry.attempts > 1 else "",
-        f"timeout {duration(leaf.timeout)}" if leaf.timeout is not None else "",
-        f"expires {duration(leaf.expires)}" if leaf.expires is not None else "",
-        leaf.repeat if leaf.repeat != "idempotent" else "",
-    ]
-    more = " · ".join(filter(None, notes))
+    more = " · ".join(filter(None, [priced(leaf), *declared(leaf)]))
     return Node(
         id,
         _ROLES.get(leaf.role, "step"),

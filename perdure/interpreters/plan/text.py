@@ -12,7 +12,7 @@ from perdure.interpreters.plan.fold import Again, Choice, End, Piece, Rounds, Ta
 from perdure.interpreters.plan.leaf import Leaf
 from perdure.interpreters.plan.price import Way
 from perdure.interpreters.plan.shape import Shape, shape_of
-from perdure.interpreters.plan.words import Names, amount, dollars, duration, printable
+from perdure.interpreters.plan.words import Names, amount, declared, dollars, priced, printable
 
 if TYPE_CHECKING:
     from perdure.interpreters.plan.plan import Plan
@@ -164,13 +164,9 @@ class _Drawing:
         notes = [
             more,
             f"from {self.names.some(leaf.feeds)}" if leaf.feeds else "",
-            f"retry {leaf.retry.attempts}" if leaf.retry and leaf.retry.attempts > 1 else "",
-            f"timeout {duration(leaf.timeout)}" if leaf.timeout is not None else "",
-            f"expires {duration(leaf.expires)}" if leaf.expires is not None else "",
-            leaf.repeat if leaf.repeat != "idempotent" else "",
+            *declared(leaf),
             f"version {leaf.version}" if leaf.version else "",
-            dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else "",
-            "price unknown" if leaf.role == "child" else "",
+            priced(leaf),
         ]
         output = "" if leaf.role in ("timer", "now") else f"-> {leaf.output}"
         name = self.names.key(leaf.key)

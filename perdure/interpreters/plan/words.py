@@ -15,6 +15,7 @@ from perdure.interpreters.plan.fold import Task, without_numbers
 from perdure.interpreters.plan.shape import ordered
 
 if TYPE_CHECKING:
+    from perdure.interpreters.plan.leaf import Leaf
     from perdure.interpreters.plan.plan import Plan
 
 #: Lists of names are not longer.
@@ -55,6 +56,23 @@ class Names:
         names = list(dict.fromkeys(map(self.key, shown)))
         more = len(names) - _MOST
         return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def declared(leaf: Leaf) -> list[str]:
+    """What is declared of how a request is made; empty words where that is the usual."""
+    return [
+        f"retry {leaf.retry.attempts}" if leaf.retry and leaf.retry.attempts > 1 else "",
+        f"timeout {duration(leaf.timeout)}" if leaf.timeout is not None else "",
+        f"expires {duration(leaf.expires)}" if leaf.expires is not None else "",
+        leaf.repeat if leaf.repeat != "idempotent" else "",
+    ]
+
+
+def priced(leaf: Leaf) -> str:
+    """What a request may cost; empty where nobody has to say."""
+    if leaf.role == "child":
+        return "price unknown"
+    return dollars(leaf.estimate.usd) if leaf.estimate is not None and leaf.role in ("ask", "step", "op") else ""
 
 
 def dollars(span: Span) -> str:
