@@ -7,7 +7,7 @@ a layer get a place in it, and the layers are sorted up and down until no fewer 
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left, insort
+from bisect import bisect, insort
 from collections.abc import Sequence
 from typing import Final
 
@@ -215,14 +215,14 @@ def _sort(made: Layers, n: int, others: Sequence[Sequence[int]]) -> None:
 
 def _swap(made: Layers) -> None:
     """Swap neighbours where fewer links cross then."""
-    for row in made.order:
+    for layer, row in enumerate(made.order):
+        over, under = made.order[max(layer - 1, 0)], made.order[min(layer + 1, len(made.order) - 1)]
+        at = {vertex: place for beside in (over, under) for place, vertex in enumerate(beside)}
         for n in range(len(row) - 1):
             left, right = row[n], row[n + 1]
             now = later = 0
-            for others, step in ((made.above, -1), (made.below, 1)):
+            for others in (made.above, made.below):
                 if others[left] and others[right]:
-                    beside = made.order[made.layer[left] + step]
-                    at = {vertex: place for place, vertex in enumerate(beside)}
                     now += sum(at[a] > at[b] for a in others[left] for b in others[right])
                     later += sum(at[b] > at[a] for a in others[left] for b in others[right])
             if later < now:
@@ -232,16 +232,12 @@ def _swap(made: Layers) -> None:
 def crossings(made: Layers) -> int:
     """How many links cross, between all layers."""
     count = 0
-    for row, next_row in _rows(made):
+    for row, next_row in itertools.pairwise(made.order):
         at = {vertex: place for place, vertex in enumerate(next_row)}
         before: list[int] = []
         for vertex in row:
             ends = sorted(at[lower] for lower in made.below[vertex])
-            count += sum(len(before) - bisect_left(before, end + 1) for end in ends)
+            count += sum(len(before) - bisect(before, end) for end in ends)
             for end in ends:
                 insort(before, end)
     return count
-
-
-def _rows(made: Layers) -> list[tuple[list[int], list[int]]]:
-    return list(itertools.pairwise(made.order))
