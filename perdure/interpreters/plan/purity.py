@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.plan.rules import Finding
-from perdure.interpreters.plan.source import functions, place
+from perdure.interpreters.plan.source import functions, names, place
 from perdure.interpreters.plan.survey import Asked, Course, Ended, Looked, Point
 from perdure.interpreters.plan.watch import Deed
 from perdure.interpreters.plan.witness import Question, Testimony, witness
@@ -168,7 +168,7 @@ def _state(fn: Callable[..., Any], changed: tuple[str, ...], key: str, differs: 
     sites = [
         (place(each, node), node.id)
         for each, tree in functions(fn)
-        for node in sorted(_names(tree), key=lambda node: node.lineno)
+        for node in sorted(names(tree), key=lambda node: node.lineno)
         if node.id in changed
     ]
     where, what = sites[0] if sites else (key or fn.__name__, next(iter(changed), "something outside of it"))
@@ -178,10 +178,6 @@ def _state(fn: Callable[..., Any], changed: tuple[str, ...], key: str, differs: 
         f"it changes {what}, and another run in the same process does otherwise: {differs}",
         "keep it in a local variable, or in what a step answers",
     )
-
-
-def _names(tree: ast.AST) -> Iterator[ast.Name]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def _order(fn: Callable[..., Any], deeds: tuple[Deed, ...], key: str, differs: str) -> Finding:

@@ -48,9 +48,13 @@ def functions(fn: Callable[..., Any]) -> Iterator[tuple[Callable[..., Any], ast.
         seen.add(each)
         if tree is None:
             continue
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        todo += [other for name in sorted(names) if (other := _own(each, name)) is not None]
+        todo += [other for name in sorted({node.id for node in names(tree)}) if (other := _own(each, name)) is not None]
         yield each, tree
+
+
+def names(tree: ast.AST) -> Iterator[ast.Name]:
+    """Where a text names something."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def _parsed(fn: Callable[..., Any]) -> ast.AST | None:

@@ -5,7 +5,6 @@ The question comes on stdin and the answer goes to stdout, both as one JSON docu
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import os
 import subprocess
@@ -24,7 +23,7 @@ from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.errors import Unusable
 from perdure.interpreters.plan.leaf import same_everywhere
 from perdure.interpreters.plan.plan import AnyInput
-from perdure.interpreters.plan.source import functions
+from perdure.interpreters.plan.source import functions, names
 from perdure.interpreters.plan.survey import Course, courses
 from perdure.interpreters.plan.watch import Deed, Watch
 
@@ -137,7 +136,7 @@ def witnessed(question: Question) -> Testimony:
 def _state(fn: Callable[..., Any]) -> Iterator[tuple[str, str]]:
     """What a workflow's code uses of its module and may change, by name, as text."""
     for each, tree in functions(fn):
-        for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
+        for name in sorted({node.id for node in names(tree)}):
             value = getattr(each, "__globals__", {}).get(name)
             if isinstance(value, type):
                 yield name, _text({key: item for key, item in vars(value).items() if not callable(item)})
