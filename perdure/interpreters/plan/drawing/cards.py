@@ -62,7 +62,7 @@ class Card:
     def drawn(self, placed: Placed) -> str:
         """The box at its place."""
         node = self.node
-        bar = " bar" if node.role == "join" and not self.rows else ""
+        bar = " bar" if self.box.bar else ""
         kinds = f"node {node.role}{bar}{f' {node.mark.state}' if node.mark else ''}"
         whole = ": ".join(filter(None, (node.key or node.name or node.role, *node.said, state_words(node))))
         shape = outline(node.role, placed.left, placed.top, placed.box.width, placed.box.height)
@@ -99,6 +99,11 @@ def state_words(node: Node) -> str:
     times = f" · {mark.times} times" if mark.times > 1 else ""
     attempt = f" · attempt {mark.attempts}" if mark.attempts > 1 else ""
     return f"{STATE_WORDS[mark.state]}{times}{attempt}"
+
+
+def texts(node: Node) -> list[str]:
+    """All that is said in the box of a node, from top to bottom."""
+    return [*filter(None, [node.scope]), node.name, *node.said, *filter(None, [state_words(node)])]
 
 
 def _has_sign(node: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from perdure.interpreters.plan.drawing.cards import state_words
+from perdure.interpreters.plan.drawing.cards import texts
 from perdure.interpreters.plan.drawing.palette import LIGHT
 from perdure.interpreters.plan.graph import Edge, Graph, Node, Role
 
@@ -43,9 +43,7 @@ def dot(graph: Graph) -> str:
 
 
 def _node(node: Node) -> str:
-    rows = [*filter(None, [node.scope]), node.name, *node.said, *filter(None, [state_words(node)])]
-    if node.role == "start":
-        rows = []
+    rows = [] if node.role == "start" else texts(node)
     tone = LIGHT.of(node)
     styles = ["filled", *(["rounded"] if node.role in _ROUNDED else [])]
     if (node.mark and node.mark.state == "skipped") or node.role == "unknown":

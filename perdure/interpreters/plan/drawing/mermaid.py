@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from perdure.interpreters.plan.drawing.cards import state_words
+import attrs
+
+from perdure.interpreters.plan.drawing.cards import texts
 from perdure.interpreters.plan.drawing.palette import LIGHT, Tone
 from perdure.interpreters.plan.graph import Edge, Graph, Node, Role
 
@@ -55,10 +57,8 @@ def mermaid(graph: Graph) -> str:
 
 def _node(node: Node) -> str:
     before, after = _SHAPES[node.role]
-    name = (
-        node.name if node.role not in _WORDS else node.name if node.role == "join" and node.name else _WORDS[node.role]
-    )
-    rows = [*filter(None, [node.scope]), name, *node.said, *filter(None, [state_words(node)])]
+    name = _WORDS.get(node.role, node.name) if node.role == "start" or not node.name else node.name
+    rows = texts(attrs.evolve(node, name=name))
     return f'{node.id}{before}"{"<br/>".join(map(_escaped, rows))}"{after}'
 
 
