@@ -24,11 +24,11 @@ _LENGTH: Final = re.compile(r"len\((.+)\)")
 _COMPARED: Final = re.compile(r"(?s)(.+) (==|<|>|<=|>=) (.+)")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 _HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {  # Any: two JSON values
-    "==": lambda a, b: bool(a == b),
-    "<": lambda a, b: bool(a < b),
-    ">": lambda a, b: bool(a > b),
-    "<=": lambda a, b: bool(a <= b),
-    ">=": lambda a, b: bool(a >= b),
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
 }
 #: States of a node from which a run has gone on.
 _BEHIND: Final = ("done", "failed")
