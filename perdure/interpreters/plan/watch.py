@@ -161,8 +161,7 @@ class Watch:
 
     def audited(self, frame: FrameType, event: str) -> None:
         """Take note of what was audited."""
-        if event.startswith(_AUDITED):
-            self._note(frame, "io", event)
+        self._note(frame, "io", event)
 
     def _note(self, frame: FrameType | None, kind: Kind, call: str) -> None:
         if self._collecting:
@@ -233,5 +232,5 @@ def _audit_once() -> None:
 
 
 def _audited(event: str, _: tuple[object, ...]) -> None:
-    if _watching and (event.startswith(_AUDITED)):
+    if _watching and event.startswith(_AUDITED):
         _watching[-1].audited(sys._getframe(1), event)
