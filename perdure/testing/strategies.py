@@ -41,12 +41,12 @@ from perdure.core.forms import (
     Union,
 )
 from perdure.core.hints import label
-from perdure.core.leaves import Ask, Child, Now, Parameters, Signal, Sleep, Step, Suspend, Task, parameters_of
+from perdure.core.leaves import Ask, Now, Parameters, Sleep, Step, Suspend, Task, parameters_of
 from perdure.core.recognise import form
 from perdure.core.scalars import Scalar
 from perdure.core.workflow import block_of
 from perdure.interpreters.plan.plan import plan
-from perdure.interpreters.simulate.script import Answers, after, auto, each, never
+from perdure.interpreters.simulate.script import Answers, after, auto, each, never, where_of
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -283,15 +283,8 @@ def fault_plans(effect: Effect[Any, Any]) -> st.SearchStrategy[Faults]:
 def _asked(effect: Effect[Any, Any]) -> dict[str, dict[str, Op[Any, Any]]]:
     found: dict[str, dict[str, Op[Any, Any]]] = {"answers": {}, "agents": {}, "steps": {}}
     for path, ops in plan(effect, faults=True).exploration.asked.items():
-        match ops[0]:
-            case Sleep() | Now():
-                pass
-            case Ask() as op:
-                found["agents"][path] = op
-            case Suspend() | Signal() | Child() as op:
-                found["answers"][path] = op
-            case op:
-                found["steps"][path] = op
+        if not isinstance(ops[0], Sleep | Now):
+            found[where_of(ops[0])][path] = ops[0]
     return found
 
 

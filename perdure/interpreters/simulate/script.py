@@ -208,7 +208,7 @@ class Cast:
         """
         if isinstance(op, Sleep | Now):
             return None
-        where = _where(op)
+        where = where_of(op)
         self._met[where] |= {op.name: None, path: None}
         key = self._key(where, op, path)
         if key is not None:
@@ -358,7 +358,8 @@ def _mapping(where: str, script: object, other: str = "") -> Answers:
     return found
 
 
-def _where(op: Op[Any, Any]) -> _Where:
+def where_of(op: Op[Any, Any]) -> _Where:
+    """The part of a script that answers a request."""
     match op:
         case Suspend() | Signal() | Child():
             return "answers"
