@@ -22,7 +22,7 @@ from perdure.core import codec
 from perdure.core.asked import Handlers, Thread
 from perdure.core.effect import Call, Effect, Outcome
 from perdure.core.faults import Cancelled
-from perdure.core.leaves import Approved, Ask, Denied, Step, parameters_of
+from perdure.core.leaves import Approved, Ask, Denied, Step, arguments_of, with_arguments
 from perdure.interpreters.durable.errors import Conflict, NotFound, Unusable
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Run
 from perdure.interpreters.durable.replay import OnChange
@@ -122,8 +122,8 @@ class AsyncStore:
             raise Unusable(f"{effect!r} cannot be stored as a run: wrap it in a @workflow and start the call of that")
         found = places.target_of(effect.block)
         try:
-            tree = parameters_of(effect.block.fn).encode(effect.args, effect.kwargs)
-            call: Call[A, E] = attrs.evolve(effect, **_arguments(effect, tree))
+            tree = arguments_of(effect)
+            call: Call[A, E] = with_arguments(effect, tree)
         except (codec.CodecError, TypeError) as error:
             raise Unusable(f"the arguments of {effect!r} cannot be stored: {error}") from error
         mine = self._worker.new_run(call, found.text, found.folder, codec.dumps(tree, Any), id, key)
@@ -271,11 +271,6 @@ class AsyncStore:
     async def result(self, run_id: str, call: Call[Any, Any]) -> Outcome[Any, Any] | Waiting:
         """Drive a run as far as it goes; see `AsyncHandle.result`."""
         return await self._worker.result(run_id, call, self._handlers)
-
-
-def _arguments(call: Call[Any, Any], tree: dict[str, Any]) -> dict[str, Any]:
-    args, kwargs = parameters_of(call.block.fn).decode(tree)
-    return {"args": args, "kwargs": kwargs}
 
 
 def _plain(value: object) -> bool:

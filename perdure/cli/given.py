@@ -14,7 +14,7 @@ import click
 from perdure.core import codec
 from perdure.core.effect import Call
 from perdure.core.hints import label, peel
-from perdure.core.leaves import Parameters, parameters_of
+from perdure.core.leaves import Parameters, arguments_of, parameters_of
 from perdure.core.workflow import Block
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def arguments(program: Call[Any, Any] | AnyInput) -> str | None:
     """The arguments of a workflow as a JSON object; None for any input."""
     if not isinstance(program, Call):
         return None
-    return codec.dumps(parameters_of(program.block.fn).encode(program.args, program.kwargs), Any)
+    return codec.dumps(arguments_of(program), Any)
 
 
 def command(verb: str, target: str, input: str | None, named: Sequence[str], read: str | None = None) -> str:

@@ -201,6 +201,17 @@ def parameters_of(fn: Callable[..., Any]) -> Parameters:
     return _parameters(fn)
 
 
+def arguments_of(call: Call[Any, Any]) -> dict[str, Any]:
+    """The arguments of a call as JSON, by name."""
+    return parameters_of(call.block.fn).encode(call.args, call.kwargs)
+
+
+def with_arguments(call: Call[A_co, E_co], tree: Mapping[str, Any]) -> Call[A_co, E_co]:
+    """The same call with the arguments that were written by `arguments_of`."""
+    args, kwargs = parameters_of(call.block.fn).decode(tree)
+    return attrs.evolve(call, args=args, kwargs=kwargs)
+
+
 _IMMUTABLE = frozenset({int, str, float, bool, bytes, type(None)})
 
 
@@ -379,4 +390,4 @@ class Child(Op[A_co, E_co]):
         return repr(self.call)
 
     def encode(self) -> Any:
-        return [self.call.block.name, parameters_of(self.call.block.fn).encode(self.call.args, self.call.kwargs)]
+        return [self.call.block.name, arguments_of(self.call)]

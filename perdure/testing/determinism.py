@@ -6,7 +6,7 @@ from typing import Any
 
 from perdure.core import codec
 from perdure.core.effect import Call, Effect
-from perdure.core.leaves import parameters_of
+from perdure.core.leaves import arguments_of
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.errors import Unusable
 from perdure.interpreters.plan import purity
@@ -35,9 +35,8 @@ def assert_deterministic(effect: Effect[Any, Any], *, max_paths: int = 1000) -> 
     """
     if not isinstance(effect, Call):
         raise Unusable(f"{effect!r} is no call of a @workflow")
-    fn = effect.block.fn
-    arguments = codec.dumps(parameters_of(fn).encode(effect.args, effect.kwargs), Any)
-    with purity.looking(places.target_of(effect.block), fn, arguments, max_paths=max_paths) as hidden:
+    arguments = codec.dumps(arguments_of(effect), Any)
+    with purity.looking(places.target_of(effect.block), effect.block.fn, arguments, max_paths=max_paths) as hidden:
         found = hidden()
     if found:
         raise AssertionError(

@@ -13,13 +13,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
 from returns.result import Success
 
 from perdure.core import codec
 from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call, Op, Outcome
-from perdure.core.leaves import parameters_of
+from perdure.core.leaves import arguments_of, with_arguments
 from perdure.interpreters.durable.at_once import Stuck, at_once
 from perdure.interpreters.durable.drive import Drive, Options
 from perdure.interpreters.durable.ending import Finished, Parked, Rest
@@ -55,15 +54,14 @@ def stored(call: Call[Any, Any]) -> str:
         Unusable: They have no JSON form.
     """
     try:
-        return codec.dumps(parameters_of(call.block.fn).encode(call.args, call.kwargs), Any)
+        return codec.dumps(arguments_of(call), Any)
     except (codec.CodecError, TypeError) as error:
         raise Unusable(f"the arguments of {call!r} cannot be stored: {error}") from error
 
 
 def restored(call: Call[Any, Any], input: str) -> Call[Any, Any]:
     """The same call with the arguments that a run keeps: what a body did to its own is forgotten."""
-    args, kwargs = parameters_of(call.block.fn).decode(json.loads(input))
-    return attrs.evolve(call, args=args, kwargs=kwargs)
+    return with_arguments(call, json.loads(input))
 
 
 class Trial:
