@@ -73,8 +73,6 @@ def approval_gate(
     """
     if not when:
         return _gate(pure(Approved()), guarded)
-    if expires is None:
-        return _gate(approval(name, prompt=prompt, show=show), guarded)
     return _gate(approval(name, prompt=prompt, show=show, expires=expires), guarded)
 
 

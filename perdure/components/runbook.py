@@ -97,8 +97,6 @@ def runbook(actions: Mapping[str, Action[Any, Any]], *, expires: timedelta | Non
         >>> halted.outcome.failure().at, halted.outcome.failure().because.note
         ('promote', 'approved and confirmed by the same person')
     """
-    if expires is None:
-        return _run(actions, lambda gate, show: approval(gate, show=show))
     return _run(actions, lambda gate, show: approval(gate, show=show, expires=expires))
 
 
