@@ -128,7 +128,6 @@ class Answerer(Person):
                 ),
             )  # fmt: skip
         except Conflict:
-            self.world.struck("answer refused", gate.path, fault=False)
             await self.think(2_000, least=500)  # it may be open for long yet, and too late for an answer
         else:
             if subject is not None:

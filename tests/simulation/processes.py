@@ -252,7 +252,7 @@ class Process(Group):
             if isinstance(rest, Finished):
                 world.books.tell(run.run_id, rest.outcome)
         except (Owned, Fenced):
-            world.struck("another worker has it", run.run_id, fault=False)
+            pass  # another worker has it
         except Unavailable:
             again_at = world.scheduler.time + 100
         finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -65,7 +64,6 @@ class Played:
         without: Numbers of faults that were left out.
         chosen: The programs were given, and not drawn.
         faults: What went wrong, in order.
-        counts: Faults, and other things worth counting, by kind.
         digest: Of every turn and every row: the same for the same seed.
         trees: The programs of its runs.
         trace: Every turn: when, who, where.
@@ -76,7 +74,6 @@ class Played:
     without: frozenset[int]
     chosen: bool
     faults: tuple[Fault, ...]
-    counts: Counter[str]
     turns: int
     digest: str
     trees: dict[str, str]
@@ -96,7 +93,6 @@ class Simulation:
         self.books = Books(self.disk.observer)
         self.chaos = True
         self.news = 0
-        self.counts: Counter[str] = Counter()
         self.faults: list[Fault] = []
         self.options = Options(
             lease=timedelta(seconds=self.rng.choice((3, 3, 10))),
@@ -145,7 +141,6 @@ class Simulation:
             self.without,
             self._chosen,
             tuple(self.faults),
-            self.counts,
             len(self.scheduler.trace),
             self._digest(),
             self.trees,
@@ -253,11 +248,9 @@ class Simulation:
         self._drawn += 1
         return None if self._drawn in self.without else random.Random(self.seed * 1_000_003 + self._drawn)
 
-    def struck(self, what: str, where: str, *, fault: bool = True) -> None:
-        """Something happened that is worth counting."""
-        self.counts[what] += 1
-        if fault:
-            self.faults.append(Fault(self._drawn, self.scheduler.time, what, where))
+    def struck(self, what: str, where: str) -> None:
+        """Something went wrong."""
+        self.faults.append(Fault(self._drawn, self.scheduler.time, what, where))
 
     def mood(self, *, reading: bool = False) -> Mood | None:
         """What is to befall the database next."""
