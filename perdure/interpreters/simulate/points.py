@@ -66,9 +66,7 @@ class Points:
         Raises:
             Crash: Here, as below.
         """
-        if not self._begun:
-            self._begun = True
-            self._die_at("before", attempt.path, f"before the effect of {_called(attempt)}")
+        self.before_write(attempt.path, f"the effect of {_called(attempt)}")
 
     def after_effect(self, attempt: Attempt) -> None:
         """An attempt has acted, and nobody knows yet."""
