@@ -72,7 +72,6 @@ class Trial:
         replies: What the world answers.
         reopened: Opens the database, as each process does for itself.
         crashes: Labels of points, in the order in which processes die at them.
-        run_id: The run's id.
     """
 
     def __init__(
@@ -81,9 +80,8 @@ class Trial:
         replies: Replies,
         reopened: Callable[[], SharedStore],
         crashes: Sequence[str] = (),
-        run_id: str = "run",
     ) -> None:
-        self._call, self._input, self._run_id = call, stored(call), run_id
+        self._call, self._input, self._run_id = call, stored(call), "run"
         self._replies, self._reopened = replies, reopened
         self._clock = VirtualClock()
         self._agenda = Agenda(self._clock)
