@@ -61,7 +61,7 @@ class _Checked:
         self._entries = journal.entries(run.run_id)
         self._gates = {(gate.path, gate.number): gate for gate in journal.gates(run.run_id)}
         self._signals = journal.signals(run.run_id)
-        self._waits = {(e.path, e.attempt, e.kind): e for e in self._entries if e.kind == "wait"}
+        self._waits = {(e.path, e.attempt): e for e in self._entries if e.kind == "wait"}
         self._retries = Counter(
             (e.path, e.fence) for e in self._entries if e.kind == "wait" and "retry" in json.loads(e.payload)
         )
@@ -140,7 +140,7 @@ class _Checked:
                     f"{entry} took {which}",
                 )
             case Sleep():
-                due = json.loads(self._waits[entry.path, entry.attempt, "wait"].payload)["due"]
+                due = json.loads(self._waits[entry.path, entry.attempt].payload)["due"]
                 demand(entry.at >= due, "no timer fires early", f"{entry} was due at {due}")
             case Now():
                 pass
