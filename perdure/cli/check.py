@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("target", shell_complete=completion.targets)
 @click.option("-i", "--input", metavar="JSON|@FILE|-", help="The input, as for `run`; any input without it.")
 @click.option("-a", "--arg", "named", multiple=True, metavar="NAME=VALUE", help="One argument; text for a str.")
-@click.option("--runs", is_flag=True, help="Judge its runs in flight: would each go on with this code?")
+@click.option("--runs", is_flag=True, help="Judge its runs in flight, as --db does: would each go on?")
 @click.option("--runs-of", "old", metavar="TARGET", help="As --runs, for runs started from another target.")
 @click.option("--allow-incomplete", is_flag=True, help="Let a policy pass that held on all that was seen.")
 @click.option("--max-paths", type=click.IntRange(1), default=1000, show_default=True, help="Paths to follow.")
@@ -61,6 +61,7 @@ def check(
             seen = survey(program, max_paths=max_paths)
             found = (*rules.findings(seen), *source.findings(block.fn), *hidden())
     verdict = policy.judge(held, seen)
+    runs = runs or common.db is not None  # whoever names a database means what is in it
     flying = _flying(common, place, old) if runs or old is not None else None
     fields = {
         "target": target,

@@ -40,6 +40,18 @@ def test_runs_that_go_on_are_told_and_end_with_0(waiting: Terminal) -> None:
     ]
 
 
+def test_the_runs_of_a_database_that_is_named_are_judged_unasked(waiting: Terminal) -> None:
+    said = waiting.alone("check", "flows.py:gated", "--db", ".perdure/perdure.db")
+
+    assert said.code == 0
+    assert said.out.splitlines()[1:] == [
+        "2 runs in flight: 2 go on",
+        "  r1  goes on",
+        "  r2  goes on",
+        "next: perdure --db .perdure/perdure.db plan flows.py:gated",
+    ]
+
+
 def test_a_changed_input_goes_on_and_is_told_with_the_step(waiting: Terminal) -> None:
     edited(waiting, "text = yield from greet(name)\n    match", "text = yield from greet(name + '!')\n    match")
 
