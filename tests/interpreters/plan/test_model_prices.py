@@ -60,6 +60,13 @@ def test_what_is_not_listed_is_unknown(name: str, listed: None) -> None:
     assert price(Model(name, max_tokens=10)) == UNPRICED
 
 
+def test_a_model_with_tools_has_no_price_that_could_be_known(listed: None) -> None:
+    def search(words: str) -> str:
+        return words
+
+    assert price(Model("acme/small", max_tokens=10, tools=(search,))) == UNPRICED
+
+
 def test_without_a_bound_on_the_answer_the_price_is_open(listed: None) -> None:
     assert price(Model("acme/small")).usd == Span()
 
