@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import attrs
 from returns.future import future_safe
+from returns.io import IOFailure, IOResult, IOSuccess, impure_safe
 from returns.result import Failure, Result, Success, safe
 
 from perdure import Effect, Fault, Op, StepFault, step
@@ -51,6 +52,17 @@ def safely_anything(n: int) -> int:
 
 
 @step
+@impure_safe((ZeroDivisionError,))
+def safely_outside(n: int) -> int:
+    return 2 // n
+
+
+@step
+def outside(n: int) -> IOResult[int, Refused]:
+    return IOSuccess(n + 1) if n else IOFailure(Refused("zero"))
+
+
+@step
 @future_safe((ZeroDivisionError,))
 async def safely_later(n: int) -> int:
     return 2 // n
@@ -85,6 +97,9 @@ OUTCOMES: list[tuple[Effect[Any, Any], Any]] = [
     (typed_later(0), Failure(Refused("zero"))),
     (safely(2), Success(1)),
     (safely_later(2), Success(1)),
+    (safely_outside(2), Success(1)),
+    (outside(1), Success(2)),
+    (outside(0), Failure(Refused("zero"))),
     (raises(), Failure(StepFault("raises", "OSError", "disk on fire"))),
     (raises_what_it_declares(1), Failure(Refused("raised"))),
     (

@@ -140,12 +140,13 @@ class Defect(RuntimeError):
 def is_declared(error: object, errors: Iterable[object]) -> bool:
     """Whether a failure is of a declared class or of one below it. `Exception` declares only itself.
 
-    Whoever declares `Exception` (as `@safe` does) says nothing of what may come, so there is no type to record it by.
+    Whoever declares `Exception` (as `@safe` does) or `Any` says nothing of what may come, so there is no type to record
+    it by.
     """
     for declared in errors:
         cls = typing.get_origin(declared) or declared
         if type(error) is cls or (
-            isinstance(cls, type) and cls not in (Exception, BaseException) and isinstance(error, cls)
+            isinstance(cls, type) and cls not in (Exception, BaseException, typing.Any) and isinstance(error, cls)
         ):
             return True
     return False

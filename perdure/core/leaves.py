@@ -71,7 +71,8 @@ class Task:
 def _channel(fn: Callable[..., Any]) -> tuple[Any, tuple[Any, ...]]:
     hint = _hints(fn).get("return", Any)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if getattr(origin, "__name__", "") == "FutureResult":  # by name: importing it costs every program asyncio
+    # By name: importing the one costs every program asyncio.
+    if getattr(origin, "__name__", "") in ("FutureResult", "IOResult"):
         return args[0], members(args[1])
     if origin is not None and inspect.isclass(origin) and issubclass(origin, typing.Awaitable) and args:
         hint = args[-1]

@@ -26,6 +26,7 @@ from perdure.core.workflow import workflow
 
 if TYPE_CHECKING:
     from returns.future import FutureResult
+    from returns.io import IOResult
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -68,7 +69,9 @@ class _Lift(Protocol):
     """`@step(…)`: as `@step`, with options."""
 
     @overload
-    def __call__(self, fn: Callable[P, FutureResult[A, X]], /) -> Callable[P, Effect[A, X | StepFault]]: ...  # type: ignore[overload-overlap]
+    def __call__(  # type: ignore[overload-overlap]
+        self, fn: Callable[P, FutureResult[A, X] | IOResult[A, X]], /
+    ) -> Callable[P, Effect[A, X | StepFault]]: ...
     @overload
     def __call__(  # type: ignore[overload-overlap]
         self, fn: Callable[P, Coroutine[Any, Any, Result[A, X]]], /
@@ -82,7 +85,7 @@ class _Lift(Protocol):
 
 
 @overload
-def step(fn: Callable[P, FutureResult[A, X]], /) -> Callable[P, Effect[A, X | StepFault]]: ...  # type: ignore[overload-overlap]
+def step(fn: Callable[P, FutureResult[A, X] | IOResult[A, X]], /) -> Callable[P, Effect[A, X | StepFault]]: ...  # type: ignore[overload-overlap]
 @overload
 def step(fn: Callable[P, Coroutine[Any, Any, Result[A, X]]], /) -> Callable[P, Effect[A, X | StepFault]]: ...  # type: ignore[overload-overlap]
 @overload
@@ -114,8 +117,8 @@ def step(
 ) -> Any:
     """Lift impure code: calling the decorated function describes one step, which is recorded once it has run.
 
-    A `Result` that it returns becomes the typed error channel; so does a `FutureResult`, and what `@safe` made.
-    Whatever else it raises is a `StepFault`.
+    A `Result` that it returns becomes the typed error channel; so does an `IOResult`, a `FutureResult`, and what
+    `@safe`, `@impure_safe` or `@future_safe` made. Whatever else it raises is a `StepFault`.
 
     Args:
         fn: A sync or async function. Its arguments and its value must be writable as JSON by their annotations.

@@ -10,6 +10,7 @@ from typing import Literal, Never, Protocol, assert_type
 import attrs
 from given import Box, Broken, Draft, Plan, Refused, T, critic, fetch, writer
 from returns.future import FutureResult, future_safe
+from returns.io import IOResult, impure_safe
 from returns.result import Result, safe
 
 from perdure import (
@@ -93,6 +94,23 @@ def parse_later(text: str) -> FutureResult[int, Refused]: ...
 
 
 assert_type(parse_later("1"), Effect[int, Refused | StepFault])
+
+
+# program: a function with an IOResult
+@step
+def parse_outside(text: str) -> IOResult[int, Refused]: ...
+
+
+assert_type(parse_outside("1"), Effect[int, Refused | StepFault])
+
+
+# program: a function that does I/O made safe
+@step(repeat="pure")
+@impure_safe((ValueError,))
+def parse_impure(text: str) -> int: ...
+
+
+assert_type(parse_impure("1"), Effect[int, ValueError | StepFault])
 
 
 # program: a coroutine function made safe
