@@ -68,7 +68,8 @@ def call(block: Block, input: str | None, named: Sequence[str]) -> tuple[Call[An
 
     Args:
         block: The workflow.
-        input: The text of `-i`: the argument of a workflow with one parameter; for others an array or an object.
+        input: The text of `-i`: the argument of a workflow with one parameter; for others an array or an object, or
+            any other value for the only parameter that has no default.
         named: `NAME=VALUE`, as often as `-a` was given: text where the parameter is a `str`, JSON otherwise.
 
     Raises:
@@ -145,6 +146,9 @@ def _placed(parameters: Parameters, value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     if not isinstance(value, list):
+        needed = [name for name in single if every[name].default is inspect.Parameter.empty]
+        if len(needed) == 1:
+            return {needed[0]: value}
         raise codec.CodecError("$", "neither an array of positional nor an object of named arguments")
     positional = [name for name in single if every[name].kind is not inspect.Parameter.KEYWORD_ONLY]
     found = dict(zip(positional, value, strict=False))

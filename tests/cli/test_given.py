@@ -42,6 +42,16 @@ def several(topic: str, rounds: int = 3, *, tags: list[str] = []) -> Do[None]:  
 
 
 @workflow
+def pair(left: int, right: int) -> Do[None]:
+    yield from pure(None)
+
+
+@workflow
+def optional(left: int = 1, right: int = 2) -> Do[None]:
+    yield from pure(None)
+
+
+@workflow
 def many(first: int, *rest: int, **named: str) -> Do[None]:
     yield from pure(None)
 
@@ -62,6 +72,7 @@ def block(fn: object) -> Block:
         (text, None, ["topic=5"], {"topic": "5"}),
         (one, '{"id": "a", "amount": 1}', [], {"order": {"id": "a", "amount": 1}}),
         (one, None, ['order={"id": "a", "amount": 1}'], {"order": {"id": "a", "amount": 1}}),
+        (several, '"bees"', ["rounds=5"], {"topic": "bees", "rounds": 5, "tags": []}),
         (several, '["bees"]', [], {"topic": "bees", "rounds": 3, "tags": []}),
         (several, '["bees", 4]', ['tags=["x"]'], {"topic": "bees", "rounds": 4, "tags": ["x"]}),
         (several, '{"topic": "bees"}', ["rounds=5"], {"topic": "bees", "rounds": 5, "tags": []}),
@@ -82,7 +93,9 @@ def test_input_is_placed_by_the_parameters(fn: object, input: str | None, named:
         (text, "bees", [], "-i: not a JSON text.*in double quotes"),
         (text, None, [], r"\$: missing topic"),
         (one, '{"id": "a", "amount": "b"}', [], r"one\(order: Order\): \$\.order\.amount: expected int"),
-        (several, "5", [], "neither an array of positional nor an object"),
+        (several, "5", [], r"\$\.topic: expected str"),
+        (pair, "5", [], "neither an array of positional nor an object"),
+        (optional, "5", [], "neither an array of positional nor an object"),
         (several, '["a", 1, []]', [], r"\$\[2\]: there are only 2 positional"),
         (several, '{"nope": 1}', [], r"no parameter nope: it takes topic, rounds, tags"),
         (several, '["a"]', ["topic=b"], r"\$\.topic: given twice"),
