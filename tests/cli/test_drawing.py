@@ -18,7 +18,7 @@ from perdure.cli.main import VERBS
 ROOT = Path(__file__).parents[2]
 
 TREE = """\
-ship('bees') -> str or Rejected | StepFault  plan …
+ship('bees', False) -> str or Rejected | StepFault  plan …
 ├─ ✓ research      ask       researcher  -> Research           done  $0
 ├─ ✓ plan          ask       planner     -> Plan               done  from research  $0
 ├─ … approve-plan  approval              -> Approved | Denied  waiting  from plan
@@ -137,7 +137,7 @@ def test_the_tree_of_a_run_has_signs_for_how_far_it_has_come(waiting: Terminal) 
     said = waiting.here("graph", "r1")
 
     head, *lines = said.out.splitlines()
-    assert head.startswith("ship('bees') -> ")
+    assert head.startswith("ship('bees', False) -> ")
     assert lines[: len(TREE.splitlines()) - 1] == TREE.splitlines()[1:]
     assert lines[-1] == "next: perdure approve r1 approve-plan"
 

@@ -62,7 +62,7 @@ def test_a_plan_makes_no_database_and_runs_nothing(shipping: Terminal) -> None:
 def test_without_an_input_the_plan_is_for_any_and_the_next_command_asks_for_one(shipping: Terminal) -> None:
     said = shipping.here("plan", "ship.py:ship")
 
-    assert said.out.startswith("ship(topic) -> ")
+    assert said.out.startswith("ship(topic, live=False) -> ")
     assert said.out.splitlines()[-1] == "next: perdure plan ship.py:ship -i JSON"
 
 
@@ -146,7 +146,7 @@ def test_an_input_that_does_not_fit_is_refused(shipping: Terminal) -> None:
     said = shipping.here("plan", "ship.py:ship", "-i", "5")
 
     assert (said.code, said.out) == (2, "")
-    assert "the input does not fit ship(topic: str)" in said.err
+    assert "the input does not fit ship(topic: str, live: bool = False)" in said.err
 
 
 # -- Approving. --------------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from fake_models import Heard, Provider, Said
+from plans import without_agents
 from returns.result import Failure, Success
 
 import perdure
-from perdure import Approved, Denied, Model, Waiting, run_in_memory
+from perdure import Approved, Denied, Model, Waiting, plan, run_in_memory
 from perdure.interpreters.durable.adapters import places
 from perdure.testing import assert_crash_safe
 
@@ -89,32 +90,69 @@ def test_what_the_wheel_brings_is_the_example() -> None:
     assert (ROOT / "perdure" / "cli" / "template" / "ship.py").read_text() == EXAMPLE.read_text()
 
 
+GPT, CLAUDE, GEMINI = "openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"
+#: It answers to nobody today.
+BUSY = "openai/gpt-4o-mini"
+
+
+@pytest.mark.parametrize(
+    ("crew", "asked"),
+    [
+        ((GPT, GPT, GPT), [GPT, GPT, GPT]),
+        ((CLAUDE, CLAUDE, CLAUDE), [CLAUDE, CLAUDE, CLAUDE]),
+        ((GEMINI, GEMINI, GEMINI), [GEMINI, GEMINI, GEMINI]),
+        ((GPT, CLAUDE, GEMINI), [GPT, CLAUDE, GEMINI]),
+        (((BUSY, GPT), (BUSY, CLAUDE), (BUSY, GEMINI)), [BUSY, GPT, BUSY, CLAUDE, BUSY, GEMINI]),
+    ],
+    ids=["openai", "anthropic", "gemini", "one of each", "each after one that has no time"],
+)
 def test_models_of_three_providers_ship_and_the_workflow_is_the_same(
-    example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    crew: tuple[Any, ...], asked: list[str], example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.setenv(name, "sk-test-0123456789")
-    answers = {
-        "chat": '{"topic": "bees", "findings": ["They dance."]}',
-        "anthropic": '{"text": "Write it down.", "risky": false}',
-        "gemini": '{"title": "Report", "lines": ["They dance."]}',
+    answers: dict[frozenset[str], object] = {
+        frozenset({"topic", "findings"}): {"topic": "bees", "findings": ["They dance."]},
+        frozenset({"text", "risky"}): {"text": "Write it down.", "risky": False},
+        frozenset({"title", "lines"}): {"title": "Report", "lines": ["They dance."]},
     }
 
     def script(heard: Heard) -> Said:
-        if heard.api == "chat" and heard.model == "gpt-4o":  # the first choice has no time today
+        if BUSY.endswith(f"/{heard.model}"):
             return Said(status=429, error="slow down", headers={"retry-after": "3600"})
-        return Said(answers[heard.api])
+        assert heard.schema is not None
+        return Said(json.dumps(answers[frozenset(heard.schema["properties"])]))
 
     with Provider(script) as at, perdure.open(tmp_path / "runs.db") as store:
-        busy, free = (Model(f"openai/{name}", base_url=f"{at.url}/v1") for name in ("gpt-4o", "gpt-4o-mini"))
-        monkeypatch.setattr(example, "researcher", [busy, free])
-        monkeypatch.setattr(example, "planner", Model("anthropic/claude-sonnet-4-5", base_url=at.url))
-        monkeypatch.setattr(example, "writer", Model("gemini/gemini-2.5-flash", base_url=f"{at.url}/v1beta"))
-        waiting = store.start(example.ship("bees"), id="r1").result()
+        places = {"openai": f"{at.url}/v1", "anthropic": at.url, "gemini": f"{at.url}/v1beta"}
+
+        def model(name: str) -> Model:
+            return Model(name, base_url=places[name.partition("/")[0]])
+
+        agents = [model(each) if isinstance(each, str) else list(map(model, each)) for each in crew]
+        monkeypatch.setattr(example, "LIVE", example.Crew(*agents))
+        waiting = store.start(example.ship("bees", live=True), id="r1").result()
         store.approve("r1", by="ann")
         outcome = store.resume("r1").result()
+        steps = [
+            entry.path for entry in store.journal("r1") if entry.kind == "end" and entry.path != "ship/approve-plan"
+        ]
 
     assert isinstance(waiting, Waiting)
     assert outcome == Success("report://report/1")
-    assert [heard.api for heard in at.heard] == ["chat", "chat", "anthropic", "gemini"]
-    assert at.heard[2].prompt == "Plan from: They dance."
+    assert [heard.model for heard in at.heard] == [name.partition("/")[2] for name in asked]
+    assert steps == ["ship/research", "ship/plan", "ship/implement", "ship/publish"]
+    assert at.heard[-1].prompt == "Implement:\nWrite it down."
+
+
+def test_live_others_are_asked_and_all_else_is_the_same(example: Any) -> None:
+    offline, live = plan(example.ship("bees")), plan(example.ship("bees", live=True))
+
+    assert offline.complete
+    assert live.complete
+    assert without_agents(live) == without_agents(offline)
+    assert {key: leaf.agents for key, leaf in live.leaves.items() if leaf.role == "ask"} == {
+        "ship/research": ("gemini/gemini-2.5-flash",),
+        "ship/plan": ("openai/gpt-4o", "anthropic/claude-sonnet-4-5"),
+        "ship/implement": ("claude-code", "codex"),
+    }

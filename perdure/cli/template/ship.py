@@ -1,6 +1,7 @@
 """Research, plan, ask a person, implement: the smallest workflow that is worth recording.
 
-Its agents are deterministic and need no key. Run it, kill it, resume it, approve it:
+Its agents are deterministic and need no key; with `-a live=true` real ones stand in their place, and nothing else
+changes. Run it, kill it, resume it, approve it:
 
     perdure run examples/ship.py:ship -i '"bees"'
     perdure approve @last
@@ -13,12 +14,27 @@ agent adds a line before and after it worked: the witness of what was executed, 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
 import perdure
-from perdure import Approved, Denied, Do, Fault, Scripted, StepFault, approval, ask, step, workflow
+from perdure import (
+    Agent,
+    Approved,
+    ClaudeCode,
+    Codex,
+    Denied,
+    Do,
+    Fault,
+    Model,
+    Scripted,
+    StepFault,
+    approval,
+    ask,
+    step,
+    workflow,
+)
 
 
 @attrs.frozen
@@ -43,6 +59,15 @@ class Report:
 class Rejected(Fault):
     by: str
     note: str
+
+
+@attrs.frozen
+class Crew:
+    """Who is asked: an agent, or a list, of which the next is asked where one cannot answer."""
+
+    researcher: Agent | Sequence[Agent]
+    planner: Agent | Sequence[Agent]
+    writer: Agent | Sequence[Agent]
 
 
 def ledger(event: str) -> None:
@@ -72,11 +97,19 @@ def agent(name: str, reply: Callable[[str], object]) -> Scripted:
     return Scripted(name, think)
 
 
-researcher = agent("researcher", lambda prompt: Research(prompt.split()[-1], ["They dance.", "They count to four."]))
-planner = agent(
-    "planner", lambda prompt: Plan(f"1. Read about it. 2. Write it down. ({len(prompt)} characters asked)", True)
+OFFLINE = Crew(
+    agent("researcher", lambda prompt: Research(prompt.split()[-1], ["They dance.", "They count to four."])),
+    agent(
+        "planner", lambda prompt: Plan(f"1. Read about it. 2. Write it down. ({len(prompt)} characters asked)", True)
+    ),
+    agent("writer", lambda prompt: Report("Report", prompt.splitlines())),
 )
-writer = agent("writer", lambda prompt: Report("Report", prompt.splitlines()))
+#: The coding agents work in the folder where the run is started, and may change files there.
+LIVE = Crew(
+    Model("gemini/gemini-2.5-flash"),
+    [Model("openai/gpt-4o"), Model("anthropic/claude-sonnet-4-5")],
+    [ClaudeCode(), Codex()],
+)
 
 
 @step
@@ -89,12 +122,13 @@ def publish(report: Report) -> str:
 
 
 @workflow
-def ship(topic: str) -> Do[str, Rejected | StepFault]:
-    research = yield from ask("research", researcher, f"Research {topic}", Research)
-    plan = yield from ask("plan", planner, f"Plan from: {'; '.join(research.findings)}", Plan)
+def ship(topic: str, live: bool = False) -> Do[str, Rejected | StepFault]:
+    crew = LIVE if live else OFFLINE
+    research = yield from ask("research", crew.researcher, f"Research {topic}", Research)
+    plan = yield from ask("plan", crew.planner, f"Plan from: {'; '.join(research.findings)}", Plan)
     match (yield from approval("approve-plan", prompt=f"Ship {topic}?", show=plan)):
         case Denied(by=by, note=note):
             raise Rejected(by, note)
         case Approved():
-            report = yield from ask("implement", writer, f"Implement:\n{plan.text}", Report)
+            report = yield from ask("implement", crew.writer, f"Implement:\n{plan.text}", Report)
             return (yield from publish(report))
