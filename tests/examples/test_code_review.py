@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plans import without_agents
 from returns.result import Failure, Success
 
 import perdure
-from perdure import Exhausted
+from perdure import Exhausted, Model, plan
 from perdure.components import NoQuorum
 from perdure.testing import assert_crash_safe, each, simulate
 
@@ -91,3 +92,23 @@ def test_no_crash_changes_what_is_posted(example: Any, change: Path) -> None:
 
     (single,) = proved.tried
     assert single.runs == single.of >= 20
+
+
+def test_live_others_are_asked_and_all_else_is_the_same(example: Any) -> None:
+    offline, live = plan(example.code_review("x.diff")), plan(example.code_review("x.diff", live=True))
+
+    assert (live.complete, len(live.leaves)) == (offline.complete, len(offline.leaves))
+    assert without_agents(live) == without_agents(offline)
+    assert {agent for leaf in live.leaves.values() if leaf.role == "ask" for agent in leaf.agents} == {
+        "openai/gpt-4o",
+        "openai/gpt-4o-mini",
+        "anthropic/claude-sonnet-4-5",
+        "gemini/gemini-2.5-flash",
+    }
+
+
+def test_who_reads_a_stranger_s_change_has_no_tools_and_the_same_duties_as_the_rules(example: Any) -> None:
+    live, offline = example.LIVE.specialists, example.OFFLINE.specialists
+
+    assert live.keys() == offline.keys()
+    assert {(type(agent), agent.tools) for agent in live.values()} == {(Model, ())}
