@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,9 +58,17 @@ def started(room: Path, env: Mapping[str, str], *words: str) -> subprocess.Popen
     )
 
 
-def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+def put(folder: Path, program: str, variables: Mapping[str, str]) -> None:
+    """A program that starts the real one of its name with these variables."""
+    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    file = folder / program
+    file.write_text(f'#!/bin/sh\nexec env {given} {shlex.quote(str(shutil.which(program)))} "$@"\n')
+    file.chmod(0o700)
+
+
+def ended(process: subprocess.Popen[str], code: int = 0) -> dict[str, Any]:
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err + out
+    assert process.returncode == code, err + out
     tree: dict[str, Any] = json.loads(out)
     return tree
 
@@ -90,6 +100,54 @@ def test_the_second_agent_does_the_work_where_the_first_has_no_quota(first: str,
     assert "claude-code: quota" in shown
     assert "codex" in shown
     assert {heard.api for heard in provider.heard} == {"anthropic", "responses"}
+
+
+@pytest.mark.parametrize(("first", "second"), [needed("claude_code", "codex")])
+def test_the_live_agents_of_the_example_ship(first: str, second: str, room: Path) -> None:
+    """`examples/ship.py` as it is: what it does not say of its agents they find where their users would have put it."""
+    plan, report = {"text": "Write it down.", "risky": False}, {"title": "Bees", "lines": ["They dance."]}
+
+    def script(heard: Heard) -> Said:
+        if heard.api == "gemini":
+            return Said(json.dumps({"topic": "bees", "findings": ["They dance."]}))
+        if heard.api == "chat":
+            return Said(status=429, error="slow down", headers={"retry-after": "3600"})
+        if heard.api == "anthropic":  # the model is asked for a plan, and Claude Code for the work
+            limited = Said(status=429, error="You exceeded your current quota", headers={"retry-after": "1"})
+            return Said(json.dumps(plan)) if heard.schema is not None and not heard.tools else limited
+        write = SUBJECTS[second].write(room / "work" / "bees.txt", "dance")
+        return Said(json.dumps(report)) if heard.results else Said(uses=(write,))
+
+    with Provider(script) as provider:
+        (room / "bin").mkdir()
+        for name in (first, second):
+            subject = SUBJECTS[name]
+            put(room / "bin", subject.program, subject.home(room / "home", provider.url))
+        models = {
+            "PATH": f"{room / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PERDURE_DB": str(room / "runs.db"),
+            "OPENAI_BASE_URL": f"{provider.url}/v1",
+            "ANTHROPIC_BASE_URL": provider.url,
+            "GEMINI_API_BASE": f"{provider.url}/v1beta",
+            **dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"), "sk-live-0123456789"),
+        }
+        env = environ(room / "home", models)
+        example = Path(__file__).parents[2] / "examples" / "ship.py"
+        words = ("run", f"{example}:ship", "-a", "topic=bees", "-a", "live=true", "--id", "r")
+        waits = ended(started(room, env, *words), code=3)
+        ended(started(room, env, "approve", "r"))
+        told = ended(started(room, env, "resume", "r"))
+        shown = {step: ended(started(room, env, "show", "r", step))["tries"] for step in ("plan", "implement")}
+
+    assert waits["state"] == "waiting-approval"
+    assert told["output"] == "report://bees/1"
+    assert (room / "work" / "bees.txt").read_text() == "dance"
+    hops = {step: [(hop["agent"], (hop["error"] or "").partition(" ")[0]) for hop in shown[step]] for step in shown}
+    assert hops == {
+        "plan": [("openai/gpt-4o", "rate"), ("anthropic/claude-sonnet-4-5", "")],
+        "implement": [("claude-code", "quota"), ("codex", "")],
+    }
+    assert not [file for file in room.rglob("*") if file.is_file() and b"sk-live" in file.read_bytes()]
 
 
 @pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS])
