@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ CLAUDE, GEMINI = "claude-sonnet-4-5", "gemini-2.5-flash"
 Answer = Callable[[Heard], object]
 
 
+def target(name: str, given: Mapping[str, str]) -> list[str]:
+    """What is said on the command line to have an example run live."""
+    words = [word for field, value in {**given, "live": "true"}.items() for word in ("-a", f"{field}={value}")]
+    return [f"{ROOT / 'examples' / name}.py:{name}", *words]
+
+
 @attrs.frozen
 class Place:
     """A folder to work in, beside programs and a database."""
@@ -44,8 +50,7 @@ class Place:
 
     def run(self, name: str, **given: str) -> tuple[int, Any]:
         """Run an example live, as the run `r1`."""
-        words = [word for field, value in {**given, "live": "true"}.items() for word in ("-a", f"{field}={value}")]
-        return self.command("run", f"{ROOT / 'examples' / name}.py:{name}", *words, "--id", "r1")
+        return self.command("run", *target(name, given), "--id", "r1")
 
     def kept(self) -> str:
         """All that is in any file: the database, what the workflow wrote, what the programs were given."""
@@ -242,3 +247,27 @@ def test_research_plan_and_work_are_done_by_whoever_can(place: Place, models: Mo
     (told,) = (place.programs / "codex-recorded" / "heard.jsonl").read_text().splitlines()
     assert json.loads(told)["stdin"].endswith("\n\nImplement:\nWrite it down. [hidden]")
     assert KEY not in place.kept()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "unpriced"),
+    [
+        ("code_review", {"path": "change.diff"}, set()),
+        ("report", {"question": "Shall we keep bees?", "folder": "bees"}, set()),
+        ("drift_watch", {"folder": "conf"}, set()),
+        ("upgrade", {"folder": "fleet", "wanted": "lib==2.0"}, set()),
+        ("triage", {"folder": "tickets"}, {"investigate"}),
+        ("ship", {"topic": "bees"}, {"implement"}),
+    ],
+)
+def test_what_the_models_may_cost_is_bounded_before_any_is_asked(
+    name: str, given: dict[str, str], unpriced: set[str], place: Place
+) -> None:
+    code, found = place.command("plan", *target(name, given))
+
+    assert code == 0
+    assert {key.rpartition("/")[2] for key in found["unpriced"]} == unpriced
+    most = {each["name"]: each["estimate"]["usd"]["max"] for each in found["requests"] if each["role"] == "ask"}
+    assert {step for step, usd in most.items() if usd is None} == unpriced
+    assert all(0 < usd < 20 for usd in most.values() if usd is not None)
+    assert (found["price"]["usd"]["max"] is None) == bool(unpriced)

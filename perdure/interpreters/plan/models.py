@@ -40,20 +40,25 @@ def price_of(agent: Model, op: Ask[Any], chars: int | None) -> Estimate:
         chars: The length of the prompt in characters; None where that depends on replies.
     """
     entry = _entry(agent.model)
-    if entry is None or chars is None or agent.tools:  # nobody knows what a tool will say
+    if entry is None or agent.tools:  # nobody knows what a tool will say
         return UNPRICED
     schema = _schema(op.output)
     if schema is None:
         return UNPRICED
-    first = chars + len(agent.system) + schema
     repairs = 0 if op.output is str else op.repair
     turns = 1 + repairs + _PAID_FAILURES
-    answer = agent.max_tokens or entry.get("max_output_tokens")
-    most = None
-    if isinstance(answer, int):  # each turn reads what was said in those before it
-        again = answer + _MOST * (schema + _SAID)
-        most = turns * _MOST * (first + _AROUND) + again * turns * (turns - 1) // 2
-    read = Span(0, None if most is None else min(first * _USUAL, most), most)
+    answer, window = agent.max_tokens or entry.get("max_output_tokens"), entry.get("max_input_tokens")
+    # Whatever flows into a prompt, a turn reads no more than the model can.
+    bounds = [turns * window] if isinstance(window, int) else []
+    usual = None
+    if chars is not None:
+        first = chars + len(agent.system) + schema
+        usual = first * _USUAL
+        if isinstance(answer, int):  # each turn reads what was said in those before it
+            again = answer + _MOST * (schema + _SAID)
+            bounds.append(turns * _MOST * (first + _AROUND) + again * turns * (turns - 1) // 2)
+    most = min(bounds, default=None)
+    read = Span(0, None if most is None or usual is None else min(usual, most), most)
     written = Span(0, None, answer * turns if isinstance(answer, int) else None)
     return Estimate(tokens_in=read, tokens_out=written, usd=_usd(entry, read, written))
 

@@ -29,7 +29,9 @@ def price(agent: Model, prompt: str = "x" * 400, output: Any = str, **more: Any)
 def listed(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = {"litellm_provider": "acme", "input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
     longer = {**entry, "input_cost_per_token_above_200k_tokens": 0.01, "input_cost_per_token_priority": 9.0}
-    monkeypatch.setattr(models, "_prices", lambda: {"acme/small": entry, "big": longer, "free/big": entry})
+    window = {**entry, "max_input_tokens": 5000}
+    found = {"acme/small": entry, "big": longer, "free/big": entry, "acme/window": window}
+    monkeypatch.setattr(models, "_prices", lambda: found)
 
 
 def test_an_answer_of_text_may_take_a_turn_and_two_after_faults(listed: None) -> None:
@@ -95,14 +97,30 @@ print(most is not None and most > 0, "litellm" in sys.modules)
     assert done.stdout == "True False\n", done.stderr
 
 
-def test_a_prompt_that_depends_on_a_reply_has_no_price(listed: None) -> None:
-    @step
-    def fetch() -> str:
-        raise AssertionError("a plan executes nothing")
+@workflow
+def depends(agent: Model) -> Do[str]:
+    text = yield from fetch()
+    return (yield from ask("q", agent, f"Of {text}"))
 
-    @workflow
-    def flow() -> Do[str]:
-        text = yield from fetch()
-        return (yield from ask("q", Model("acme/small", max_tokens=10), f"Of {text}"))
 
-    assert plan(flow()).price.usd.max is None
+@step
+def fetch() -> str:
+    raise AssertionError("a plan executes nothing")
+
+
+def test_where_the_prompt_depends_on_a_reply_no_turn_reads_more_than_the_model_can(listed: None) -> None:
+    found = plan(depends(Model("acme/window", max_tokens=10))).price
+
+    assert found.tokens_in == Span(0, None, 3 * 5000)
+    assert found.usd.max == pytest.approx(3 * 5000 * 0.001 + 3 * 10 * 0.002)
+
+
+def test_where_it_does_not_the_lower_of_the_two_bounds_counts(listed: None) -> None:
+    short, long = (price(Model("acme/window", max_tokens=10), "x" * length).tokens_in for length in (0, 10_000))
+
+    assert short.max == price(Model("acme/window", max_tokens=10), "").tokens_in.max <= 3 * 5000
+    assert long == Span(0, 2500, 3 * 5000)
+
+
+def test_what_a_model_can_read_at_once_is_not_guessed(listed: None) -> None:
+    assert plan(depends(Model("acme/small", max_tokens=10))).price.usd.max is None
