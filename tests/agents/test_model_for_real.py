@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 from returns.result import Success
+from scenes import until
 from tiny_model import missing, tiny_model
 
 import perdure
@@ -107,3 +111,42 @@ def test_it_researches_plans_and_writes_what_a_person_approved(
     assert set(json.loads(gate.show)) == {"text", "risky"}
     assert isinstance(outcome, Success)
     assert outcome.unwrap().startswith("report://")
+
+
+FLOW = f"""
+from perdure import Do, Model, ask, workflow
+
+@workflow
+def story(topic: str) -> Do[list[str]]:
+    tiny = Model("openai/tiny", native=True, system={RESEARCHED!r}, temperature=0, max_tokens=400, key="TINY_KEY")
+    return (yield from ask("tell", tiny, f"Research {{topic}}", list[str]))
+"""
+
+
+def test_a_worker_that_is_killed_while_it_answers_costs_an_attempt_and_no_more(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "runs.db"
+    (tmp_path / "flows.py").write_text(FLOW)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{server}/v1")
+    command = [sys.executable, "-m", "perdure", "--db", str(database)]
+
+    worker = subprocess.Popen([*command, "run", "flows.py:story", "-i", '"bees"', "--id", "r1", "-q"])
+    until(lambda: database.exists() and begun(database), "the ask")
+    worker.kill()
+    worker.wait()
+    resumed = subprocess.run([*command, "resume", "r1", "-q"], capture_output=True, text=True, check=False)
+
+    assert resumed.returncode == 0, resumed.stderr
+    told = json.loads(resumed.stdout)
+    assert told
+    assert all(isinstance(each, str) for each in told)
+    step = json.loads(shown(database, "r1", "tell", "--json"))
+    assert step["attempts"] == 2
+
+
+def begun(database: Path) -> bool:
+    """Whether an attempt was begun."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as journal:
+        return bool(journal.execute("SELECT 1 FROM journal WHERE kind = 'begin'").fetchall())
