@@ -86,7 +86,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("PATH", f"{made.programs}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PERDURE_DB", str(tmp_path / "runs.db"))
-    for name in ("XDG_STATE_HOME", "PERDURE_AGENT"):
+    # What litellm prefers to the variables that are set here, and what moves the logs of agents.
+    for name in ("OPENAI_API_BASE", "ANTHROPIC_API_BASE", "GOOGLE_API_KEY", "XDG_STATE_HOME", "PERDURE_AGENT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(made.work)
     monkeypatch.setattr(sys, "path", list(sys.path))
