@@ -35,6 +35,7 @@ from perdure.components import (
     Merged,
     NoMajority,
     NoQuorum,
+    Proposed,
     Rejected,
     Rule,
     Shadowed,
@@ -61,6 +62,7 @@ from perdure.components import (
     runbook,
     saga,
     scan_fix_verify,
+    self_improve,
     sidecar,
     supervisor,
     try_catch_finally,
@@ -501,6 +503,49 @@ def delegated(goal: str) -> Do[list[str], StepFault | Exhausted[Sequence[Job]] |
     return (yield from delegation(lambda wrong: ask("plan", architect, wrong or goal, list[Job]), WORKERS, rounds=2))
 
 
+@attrs.frozen
+class Judged:
+    approved: bool
+    feedback: str
+    diff: str
+    digest: str
+
+
+#: Its first change is no good.
+reformer = Scripted("reformer", lambda prompt: "be brief" if "say how" in prompt else "be")
+
+
+@step
+def finished(target: str) -> list[str]:
+    return [f"{target}: too long", f"{target}: too long"]
+
+
+@step
+def differ(target: str, change: str) -> Judged:
+    return Judged("brief" in change, "say how", f"+ {change}", f"sha of {change}")
+
+
+@step
+def adopt(target: str, change: str, digest: str) -> str:
+    return f"{target} adopted {change} ({digest})"
+
+
+Bettered = Proposed[str, Judged]
+
+
+@workflow
+def bettered(target: str) -> Do[str | Denied, StepFault | Exhausted[Bettered]]:
+    """A change of a workflow that is sent back once, and then shown to a person."""
+
+    def propose(complaints: list[str], wrong: str | None) -> Effect[str, StepFault]:
+        return ask("propose", reformer, "; ".join([*complaints, wrong or "what would help?"]))
+
+    def put(proposed: Bettered) -> Effect[str, StepFault]:
+        return adopt(target, proposed.change, proposed.judged.digest)
+
+    return (yield from self_improve(finished(target), propose, lambda change: differ(target, change), put, rounds=2))
+
+
 #: A call of each.
 PATTERNS: Mapping[str, Effect[object, object]] = {
     "review_loop": article("bees"),
@@ -528,11 +573,13 @@ PATTERNS: Mapping[str, Effect[object, object]] = {
     "sidecar": shadowed("why?"),
     "content_pipeline": post("b"),
     "delegation": delegated("a house"),
+    "self_improve": bettered("answers"),
 }
 #: Who is asked in them, and has no rule.
 ANSWERS: Mapping[str, Mapping[str, object]] = {
     "escalation_chain": {"decide": Opinion("ship", "I looked at it")},
     "approval_gate": {"publish-it": "approve"},
+    "self_improve": {"approve-change": "approve"},
     "runbook": {
         "approve-drain": Approved(by="ann"),
         "approve-promote": Approved(by="ann"),

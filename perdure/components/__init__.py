@@ -12,7 +12,7 @@ from perdure.components.drift_detector import drift_detector
 from perdure.components.escalation_chain import Answered, escalation_chain
 from perdure.components.gather_and_synthesize import gather_and_synthesize
 from perdure.components.halted import Halted
-from perdure.components.judged import Comparison, Scored, Verdict
+from perdure.components.judged import Comparison, Diffed, Scored, Verdict
 from perdure.components.jury import Votes, jury
 from perdure.components.kanban import kanban
 from perdure.components.merge_queue import Merged, Rejected, merge_queue
@@ -24,6 +24,7 @@ from perdure.components.rounds import Rounds
 from perdure.components.runbook import Action, Risk, runbook
 from perdure.components.saga import compensate, saga
 from perdure.components.scan_fix_verify import scan_fix_verify
+from perdure.components.self_improve import Proposed, self_improve
 from perdure.components.sidecar import Shadowed, sidecar
 from perdure.components.supervisor import supervisor
 from perdure.components.try_catch_finally import try_catch_finally
@@ -36,10 +37,12 @@ __all__ = [
     "Comparison",
     "Decided",
     "Delegated",
+    "Diffed",
     "Halted",
     "Merged",
     "NoMajority",
     "NoQuorum",
+    "Proposed",
     "Rejected",
     "Risk",
     "Rounds",
@@ -72,6 +75,7 @@ __all__ = [
     "runbook",
     "saga",
     "scan_fix_verify",
+    "self_improve",
     "sidecar",
     "supervisor",
     "try_catch_finally",

@@ -40,3 +40,17 @@ class Comparison(Protocol):
     def drifted(self) -> bool:
         """Whether something is no more as it was."""
         ...
+
+
+class Diffed(Verdict, Protocol):
+    """What must be said of a change that a person is to decide on."""
+
+    @property
+    def diff(self) -> str:
+        """What would become otherwise, as a person is shown it; empty, if nothing would."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of exactly the change that was judged: who approves of one approves of no other."""
+        ...

@@ -57,6 +57,7 @@ from perdure.components import (
     Merged,
     NoMajority,
     NoQuorum,
+    Proposed,
     Rejected,
     Rounds,
     Rule,
@@ -86,6 +87,7 @@ from perdure.components import (
     runbook,
     saga,
     scan_fix_verify,
+    self_improve,
     sidecar,
     supervisor,
     try_catch_finally,
@@ -499,6 +501,39 @@ def done(job: Job, before: Sequence[int]) -> Effect[int, RateLimited]: ...
 assert_type(
     delegation(planned, {"a": done, "b": done}, fuel=5),
     Effect[list[int], Refused | Exhausted[Sequence[Job]] | Halted[dict[int, int], RateLimited]],
+)
+
+
+# program: self_improve keeps the change and the judge's own class, and may be denied
+@attrs.frozen
+class Judged:
+    approved: bool
+    feedback: str
+    diff: str
+    digest: str
+    tests: int
+
+
+def proposing(runs: Sequence[str], wrong: str | None) -> Effect[Draft, Broken]: ...
+def judging(change: Draft) -> Effect[Judged, Refused]: ...
+def adopting(proposed: Proposed[Draft, Judged]) -> Effect[int, RateLimited]: ...
+
+
+assert_type(
+    self_improve(todo(), proposing, judging, adopting),
+    Effect[int | Denied, RateLimited | Broken | Refused | Exhausted[Proposed[Draft, Judged]]],
+)
+
+
+# program: self_improve over lambdas
+assert_type(
+    self_improve(
+        todo(),
+        lambda runs, wrong: proposing(runs, wrong),
+        lambda change: judging(change),
+        lambda proposed: adopting(proposed),
+    ),
+    Effect[int | Denied, RateLimited | Broken | Refused | Exhausted[Proposed[Draft, Judged]]],
 )
 
 

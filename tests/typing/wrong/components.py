@@ -16,6 +16,7 @@ from perdure import Denied, Do, Effect, Exhausted, Outcome, pure, workflow
 from perdure.components import (
     Action,
     Attempted,
+    Proposed,
     Rounds,
     Rule,
     approval_gate,
@@ -37,6 +38,7 @@ from perdure.components import (
     review_loop,
     runbook,
     scan_fix_verify,
+    self_improve,
     sidecar,
     supervisor,
     try_catch_finally,
@@ -478,6 +480,45 @@ def worked(task: Draft, before: Sequence[int]) -> Effect[int, Refused]: ...
 # pyright [reportArgumentType]: Argument of type "dict[str, (task: Draft, before: Sequence[int]) -> Effect[int,
 #   Refused]]" … "Delegated*" is not assignable to "Draft"
 nobody = delegation(undelegated, {"a": worked})
+
+
+# program: a change that is judged without a diff
+@attrs.frozen
+class Judged:
+    approved: bool
+    feedback: str
+    diff: str
+    digest: str
+
+
+def proposing(runs: Sequence[int], wrong: str | None) -> Effect[Draft, Broken]: ...
+def judging(change: Draft) -> Effect[Judged, Refused]: ...
+def put(proposed: Proposed[Draft, Judged]) -> Effect[int, Never]: ...
+def put_draft(change: Draft) -> Effect[int, Never]: ...
+
+
+# mypy [type-var]: Value of type variable "J" of "self_improve" cannot be "Review"
+# pyright [reportArgumentType]: Argument of type "(draft: Draft) -> Effect[Review, Refused]" … Type "Review" is not
+#   assignable to type "Diffed"
+undiffed = self_improve(tasks(), proposing, review, lambda proposed: pure(0))
+
+
+# program: a change that is adopted without what it was judged by
+# mypy [arg-type]: Argument 4 to "self_improve" has incompatible type "Callable[[Draft], Effect[int, Never]]"; expected
+#   "Callable[[Proposed[Draft, Judged]], Effect[int, Never]]"
+# pyright [reportArgumentType]: Argument of type "(change: Draft) -> Effect[int, Never]" … "Proposed[Draft, Judged]" is
+#   not assignable to "Draft"
+unseen = self_improve(tasks(), proposing, judging, put_draft)
+
+
+# program: a denial of a change is not looked at
+def adopted() -> Effect[int, RateLimited | Broken | Refused | Exhausted[Proposed[Draft, Judged]]]:
+    # mypy [return-value]: Incompatible return value type (got "Effect[int | Denied, RateLimited | Broken | Refused |
+    #   Exhausted[Proposed[Draft, Judged]]]", expected "Effect[int, RateLimited | Broken | Refused |
+    #   Exhausted[Proposed[Draft, Judged]]]")
+    # pyright [reportReturnType]: Type "Effect[int | Denied, RateLimited | Broken | Refused | Exhausted[Proposed[Draft,
+    #   Judged]]]" is not assignable to return type
+    return self_improve(tasks(), proposing, judging, put)
 
 
 # program: a brake that nobody pulls
