@@ -507,7 +507,7 @@ def delegated(goal: str) -> Do[list[str], StepFault | Exhausted[Sequence[Job]] |
 class Judged:
     approved: bool
     feedback: str
-    diff: str
+    diff: list[str]
     digest: str
 
 
@@ -522,7 +522,7 @@ def finished(target: str) -> list[str]:
 
 @step
 def differ(target: str, change: str) -> Judged:
-    return Judged("brief" in change, "say how", f"+ {change}", f"sha of {change}")
+    return Judged("brief" in change, "say how", [f"+ {change}"], f"sha of {change}")
 
 
 @step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -46,8 +47,8 @@ class Diffed(Verdict, Protocol):
     """What must be said of a change that a person is to decide on."""
 
     @property
-    def diff(self) -> str:
-        """What would become otherwise, as a person is shown it; empty, if nothing would."""
+    def diff(self) -> Sequence[str]:
+        """What would become otherwise, line by line, as a person is shown it; no line, if nothing would."""
         ...
 
     @property

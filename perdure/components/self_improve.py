@@ -44,7 +44,7 @@ class Proposed(Generic[P_co, J_co]):
     @property
     def approved(self) -> bool:
         """Whether a person may be asked: the judge approves, and something would become otherwise."""
-        return self.judged.approved and self.judged.diff != ""
+        return self.judged.approved and len(self.judged.diff) > 0
 
     @property
     def feedback(self) -> str:
@@ -98,7 +98,7 @@ def self_improve(
         ... class Judged:
         ...     approved: bool
         ...     feedback: str
-        ...     diff: str
+        ...     diff: list[str]
         ...     digest: str
         >>> @step
         ... def write(prompt: str) -> str:
@@ -106,7 +106,7 @@ def self_improve(
         >>> better = self_improve(
         ...     pure(["too long", "too long"]),
         ...     lambda complaints, wrong: pure("Be brief." if wrong else "Be."),
-        ...     lambda new: pure(Judged("brief" in new, "Say how.", f"+ {new}", new)),
+        ...     lambda new: pure(Judged("brief" in new, "Say how.", [f"+ {new}"], new)),
         ...     lambda proposed: write(proposed.change),
         ... )
         >>> simulate(better, answers={"approve-change": "approve"}).value()

@@ -302,13 +302,22 @@ PICTURES = {
     "triage.svg": ("graph", "triage.py:triage", "-a", "folder=tickets", "-o"),
     "drift-watch.svg": ("graph", "drift_watch.py:drift_watch", "-a", "folder=conf", "-o"),
     "upgrade.svg": ("graph", "upgrade.py:upgrade", "-a", "folder=fleet", "-a", "wanted=lib==2.0", "-o"),
+    "self-improve.svg": ("graph", "self_improve.py:self_improve", "-a", "target=answers.py:answer", "-o"),
     "report.svg": ("graph", "report.py:report", "-a", "question=Shall we keep bees?", "-a", "folder=bees", "-o"),
 }
 
 
 def pictures(terminal: Terminal) -> dict[str, str]:
     """The pictures of the documents, made anew."""
-    for example in ("ship.py", "code_review.py", "triage.py", "drift_watch.py", "upgrade.py", "report.py"):
+    for example in (
+        "ship.py",
+        "code_review.py",
+        "triage.py",
+        "drift_watch.py",
+        "upgrade.py",
+        "report.py",
+        "self_improve.py",
+    ):
         shutil.copy(ROOT / "examples" / example, terminal.folder)
     terminal.here("run", "ship.py:ship", "-i", '"bees"', "--id", "ship-1", SHIP_SECONDS="0")
     for name, command in PICTURES.items():

@@ -19,9 +19,9 @@ from perdure.interpreters.plan.policy import Verdict, judge, read
 from perdure.interpreters.plan.survey import survey
 from perdure.testing import Simulated, simulate
 
-SOUND = Judged(True, "", "+ it", "sha 1")
-REJECTED = Judged(False, "it does not load", "+ it", "sha 2")
-EMPTY = Judged(True, "", "", "sha 3")
+SOUND = Judged(True, "", ["+ it"], "sha 1")
+REJECTED = Judged(False, "it does not load", ["+ it"], "sha 2")
+EMPTY = Judged(True, "", [], "sha 3")
 APPROVE = {"approve-change": "approve"}
 
 
@@ -74,7 +74,7 @@ def test_the_author_sees_the_runs_and_what_was_wrong_with_the_last_change() -> N
 def test_the_person_is_shown_the_diff_and_the_digest_of_the_change_and_of_no_earlier_one() -> None:
     sim = simulate(bettered("answers"), answers=APPROVE)
 
-    assert shown(sim) == [Judged(True, "say how", "+ be brief", "sha of be brief")]
+    assert shown(sim) == [Judged(True, "say how", ["+ be brief"], "sha of be brief")]
 
 
 def test_a_denial_is_the_value_and_nothing_is_adopted() -> None:

@@ -509,7 +509,7 @@ assert_type(
 class Judged:
     approved: bool
     feedback: str
-    diff: str
+    diff: list[str]
     digest: str
     tests: int
 

@@ -487,7 +487,7 @@ nobody = delegation(undelegated, {"a": worked})
 class Judged:
     approved: bool
     feedback: str
-    diff: str
+    diff: list[str]
     digest: str
 
 
