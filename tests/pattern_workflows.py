@@ -14,10 +14,12 @@ from perdure import (
     Denied,
     Do,
     Effect,
+    Estimate,
     Exhausted,
     Expired,
     Outcome,
     Scripted,
+    Span,
     StepFault,
     TimedOut,
     ask,
@@ -35,6 +37,7 @@ from perdure.components import (
     Merged,
     NoMajority,
     NoQuorum,
+    OverBudget,
     Proposed,
     Rejected,
     Rule,
@@ -503,6 +506,23 @@ def delegated(goal: str) -> Do[list[str], StepFault | Exhausted[Sequence[Job]] |
     return (yield from delegation(lambda wrong: ask("plan", architect, wrong or goal, list[Job]), WORKERS, rounds=2))
 
 
+#: Its first plan is too dear.
+builder = Scripted("builder", lambda prompt: JOBS[:2] if "It may cost" in prompt else JOBS)
+PRICES = {"builder": Estimate(usd=Span(0, 1, 2)), "painter": Estimate(usd=5)}
+
+Afforded = StepFault | Exhausted[Sequence[Job]] | OverBudget[Sequence[Job]] | Halted[dict[int, str], StepFault]
+
+
+@workflow
+def afforded(goal: str) -> Do[list[str], Afforded]:
+    """A plan that is sent back for its price, and then done."""
+
+    def plan(wrong: str | None) -> Effect[list[Job], StepFault]:
+        return ask("plan", builder, wrong or goal, list[Job])
+
+    return (yield from delegation(plan, WORKERS, prices=PRICES, budget_usd=4, rounds=2))
+
+
 @attrs.frozen
 class Judged:
     approved: bool
@@ -573,6 +593,7 @@ PATTERNS: Mapping[str, Effect[object, object]] = {
     "sidecar": shadowed("why?"),
     "content_pipeline": post("b"),
     "delegation": delegated("a house"),
+    "delegation_priced": afforded("a house"),
     "self_improve": bettered("answers"),
 }
 #: Who is asked in them, and has no rule.

@@ -7,7 +7,7 @@ from perdure.components.classify_and_route import Unrouted, classify_and_route
 from perdure.components.content_pipeline import content_pipeline
 from perdure.components.debate import debate
 from perdure.components.decision_table import Decided, Rule, decision_table
-from perdure.components.delegation import Delegated, delegation
+from perdure.components.delegation import Delegated, OverBudget, delegation
 from perdure.components.drift_detector import drift_detector
 from perdure.components.escalation_chain import Answered, escalation_chain
 from perdure.components.gather_and_synthesize import gather_and_synthesize
@@ -42,6 +42,7 @@ __all__ = [
     "Merged",
     "NoMajority",
     "NoQuorum",
+    "OverBudget",
     "Proposed",
     "Rejected",
     "Risk",

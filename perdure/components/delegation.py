@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Final, Generic, Protocol, overload
 
+import attrs
 from returns.result import Success
 from typing_extensions import TypeVar
 
@@ -12,9 +16,13 @@ from perdure.components.attempt_each import attempt_each
 from perdure.components.halted import Halted
 from perdure.components.rounds import Rounds
 from perdure.core.effect import Do, Effect
-from perdure.core.faults import Exhausted
+from perdure.core.estimate import FREE, UNPRICED, Estimate, Span
+from perdure.core.faults import Defect, Exhausted, Fault
 from perdure.core.operations import fail
 from perdure.core.workflow import workflow
+
+#: Dollars are compared to so many places: ten times ten cents are a dollar.
+_PLACES: Final = 9
 
 
 class Delegated(Protocol):
@@ -35,34 +43,89 @@ T = TypeVar("T", bound=Delegated)
 A = TypeVar("A")
 E1 = TypeVar("E1")
 E2 = TypeVar("E2")
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True, default=object)
 
 
-@workflow
+@attrs.frozen
+class OverBudget(Fault, Generic[S_co]):
+    """A plan was sound, and may cost more than there is.
+
+    Attributes:
+        state: The tasks.
+        usd: The US dollars that all of them may cost.
+        unpriced: The positions of those of which nobody knows what they cost at most.
+        budget_usd: Those that there are.
+    """
+
+    state: S_co
+    usd: Span
+    unpriced: tuple[int, ...]
+    budget_usd: float
+
+    @property
+    def feedback(self) -> str:
+        """What is wrong, in words for the author of the plan."""
+        most = self.usd.max
+        unknown = f"Nobody knows what these tasks cost: {', '.join(map(str, self.unpriced))}"
+        return (
+            f"{unknown if most is None else f'It may cost ${round(most, _PLACES)}'}. The budget is ${self.budget_usd}."
+        )
+
+
+@overload
 def delegation(
     author: Callable[[str | None], Effect[Sequence[T], E1]],
     workers: Mapping[str, Callable[[T, Sequence[A]], Effect[A, E2]]],
     *,
+    fuel: int = ...,
+    rounds: int = ...,
+    alike: int = ...,
+    limit: int = ...,
+) -> Effect[list[A], E1 | Exhausted[Sequence[T]] | Halted[dict[int, A], E2]]: ...
+@overload
+def delegation(
+    author: Callable[[str | None], Effect[Sequence[T], E1]],
+    workers: Mapping[str, Callable[[T, Sequence[A]], Effect[A, E2]]],
+    *,
+    prices: Mapping[str, Estimate],
+    budget_usd: float,
+    fuel: int = ...,
+    rounds: int = ...,
+    alike: int = ...,
+    limit: int = ...,
+) -> Effect[list[A], E1 | Exhausted[Sequence[T]] | OverBudget[Sequence[T]] | Halted[dict[int, A], E2]]: ...
+def delegation(
+    author: Callable[[str | None], Effect[Sequence[Any], Any]],
+    workers: Mapping[str, Callable[[Any, Sequence[Any]], Effect[Any, Any]]],
+    *,
+    prices: Mapping[str, Estimate] | None = None,
+    budget_usd: float = math.inf,
     fuel: int = 16,
     rounds: int = 3,
     alike: int = 0,
     limit: int = 8,
-) -> Do[list[A], E1 | Exhausted[Sequence[T]] | Halted[dict[int, A], E2]]:
+) -> Effect[Any, Any]:
     """Let an author write a plan, send it back until it is sound, and only then have its tasks done.
 
     ```text
-    author ──► a plan ──► sound? ──► what is ready, side by side, until all is done ──► all results
-      ▲                     │                    └─ one failed ──► Halted
-      └──── what is wrong ──┘  rounds used up ──► Exhausted
+    author ──► a plan ──► sound? ──► affordable? ──► what is ready, side by side, until all is done ──► all results
+      ▲                     │            │                       └─ one failed ──► Halted
+      └──── what is wrong ──┴────────────┘  rounds used up ──► Exhausted, or OverBudget
     ```
 
     A plan is sound if it has from one task to as many as there is fuel, each for a worker that there is, and each after
-    earlier ones only. So it ends: nothing that a worker says adds a task.
+    earlier ones only. So it ends: nothing that a worker says adds a task. With `prices`, what all its tasks may cost at
+    most must be within the budget, too; what nobody knows is over every budget.
 
     Args:
         author: Writes a plan from what was wrong with the last one, which is None at first: a list of a class of your
             own that has `worker` and `after`, and whatever else the workers need.
         workers: By name; given a task, and the results of those that it comes after, in the order in which it names
             them.
+        prices: What a task of each worker may cost with all that may be tried for it, by name: what its author says, or
+            an agent's own `price`. A worker that is not in it has a price that nobody knows.
+        budget_usd: The US dollars that a whole plan may cost.
         fuel: How many tasks a plan can have at most.
         rounds: How many plans there are at most.
         alike: Give up once so many plans in a row were wrong in the same way; 0 for never.
@@ -73,12 +136,14 @@ def delegation(
 
     Raises:
         Exhausted: No plan was sound, and nothing was done; `state` is the last one.
+        OverBudget: The last plan was sound but may cost too much, and nothing was done. In the type only with `prices`.
         Halted: A task failed; those that were ready with it are done all the same, and no other one is begun. `at` is
             its position, `state` what was done, by position.
+        Defect: The budget is below zero, or no number.
 
     Example:
         >>> import attrs
-        >>> from perdure import Scripted, ask, pure
+        >>> from perdure import Estimate, Scripted, ask, pure
         >>> from perdure.components import delegation
         >>> from perdure.testing import simulate
         >>> @attrs.frozen
@@ -97,15 +162,36 @@ def delegation(
         ['3', '7', 'sums: 3, 7']
         >>> simulate(delegation(plan, workers, fuel=2, rounds=1)).outcome.failure().rounds
         1
+        >>> prices = {"adder": Estimate(usd=0.4), "teller": Estimate(usd=0.5)}
+        >>> simulate(delegation(plan, workers, prices=prices, budget_usd=1, rounds=1)).outcome.failure().feedback
+        'It may cost $1.3. The budget is $1.'
     """
+    if prices is not None and not budget_usd >= 0:
+        raise Defect(f"delegation(budget_usd={budget_usd!r}): a budget is a number of US dollars, from 0 on")
+    return _delegation(author, workers, prices, budget_usd, fuel, rounds, alike, limit)
+
+
+@workflow(name="delegation")
+def _delegation(
+    author: Callable[[str | None], Effect[Sequence[T], E1]],
+    workers: Mapping[str, Callable[[T, Sequence[A]], Effect[A, E2]]],
+    prices: Mapping[str, Estimate] | None,
+    budget_usd: float,
+    fuel: int,
+    rounds: int,
+    alike: int,
+    limit: int,
+) -> Do[list[A], E1 | Exhausted[Sequence[T]] | OverBudget[Sequence[T]] | Halted[dict[int, A], E2]]:
     left = Rounds(rounds, alike)
     wrong: str | None = None
     while True:
         tasks = yield from author(wrong)
         wrong = _wrong(tasks, list(workers), fuel)
-        if not wrong:
+        over = None if wrong or prices is None else _over(tasks, prices, budget_usd)
+        if not wrong and not over:
             return (yield from _done(tasks, workers, limit))
-        yield from left.another(tasks, wrong)
+        wrong = wrong if over is None else over.feedback
+        yield from left.another(tasks, wrong).alt(_rather(over))
 
 
 def _wrong(tasks: Sequence[Delegated], workers: Sequence[str], fuel: int) -> str:
@@ -116,6 +202,20 @@ def _wrong(tasks: Sequence[Delegated], workers: Sequence[str], fuel: int) -> str
             told.append(f"Task {n} is for {task.worker!r}: the workers are {', '.join(workers)}.")
         told += [f"Task {n} is after {m}, which is not before it." for m in task.after if not 0 <= m < n]
     return "\n".join(told)
+
+
+def _rather(over: OverBudget[S] | None) -> Callable[[Exhausted[S]], Exhausted[S] | OverBudget[S]]:
+    """The end of an author who is out of rounds, said as exactly as it is known."""
+    return lambda ended: over or ended
+
+
+def _over(tasks: Sequence[T], prices: Mapping[str, Estimate], budget_usd: float) -> OverBudget[Sequence[T]] | None:
+    """Why a plan is too dear; None, if it is not. What nobody knows is over every budget."""
+    each = [next((price for name, price in prices.items() if name == task.worker), UNPRICED) for task in tasks]
+    usd = functools.reduce(operator.add, each, FREE).usd
+    if usd.max is not None and round(usd.max, _PLACES) <= round(budget_usd, _PLACES):
+        return None
+    return OverBudget(tasks, usd, tuple(n for n, price in enumerate(each) if price.usd.max is None), budget_usd)
 
 
 @workflow(name="tasks")

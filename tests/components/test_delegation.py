@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,14 +11,16 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pattern_workflows import JOBS, Job, delegated
+from pattern_workflows import JOBS, Job, afforded, delegated
 from returns.result import Failure, Success
 
-from perdure import Effect, Exhausted, StepFault, fail, pure, sleep
-from perdure.components import Halted, delegation
+from perdure import Defect, Effect, Estimate, Exhausted, Span, StepFault, fail, pure, sleep
+from perdure.components import Halted, OverBudget, delegation
+from perdure.core.estimate import FREE, UNPRICED
 from perdure.testing import each, simulate
 
 HOUR = timedelta(hours=1)
+CENT = Estimate(usd=0.01)
 
 
 @attrs.frozen
@@ -109,6 +112,82 @@ def test_keys_are_the_positions_in_the_plan() -> None:
         "tasks/all#2/2/paint",
     ]
     assert sim.asked("paint")[0].given == {"what": JOBS[2].what, "built": ["built roof", "built door"]}
+
+
+# -- The price of a plan. ---------------------------------------------------------------------------------------------
+
+DEAR = [Task("v")]
+CHEAP = [Task("w")]
+
+
+def priced(*plans: Sequence[Task], w: Estimate = CENT, v: Estimate | None = None, **options: Any) -> Any:
+    prices = {"w": w} if v is None else {"w": w, "v": v}
+    return run(*plans, **{"prices": prices, "budget_usd": 1, **options})
+
+
+def test_nothing_is_done_of_a_plan_that_may_cost_too_much_and_its_author_is_told_how_much() -> None:
+    sim = simulate(afforded("a house"))
+
+    assert sim.value() == ["built roof", "built door"]
+    assert [record.given for record in sim.asked("plan")] == ["a house", "It may cost $9. The budget is $4."]
+    assert sim.count("paint") == 0
+
+
+def test_an_author_whose_plans_stay_too_dear_ends_over_budget_and_nothing_was_done() -> None:
+    sim = simulate(afforded("a house"), agents={"plan": JOBS})
+
+    assert sim.outcome == Failure(OverBudget(JOBS, Span(5, 7, 9), (), 4))
+    assert (sim.count("work"), sim.count("paint")) == (0, 0)
+
+
+def test_a_price_that_nobody_knows_is_over_every_budget_and_its_tasks_are_named() -> None:
+    for unknown in (None, UNPRICED, Estimate(usd=Span(0, 0.1, None))):
+        outcome, told = priced([Task("w"), Task("v")], CHEAP, v=unknown, budget_usd=math.inf)
+
+        assert outcome == Success([()])
+        assert told == [None, "Nobody knows what these tasks cost: 1. The budget is $inf."]
+
+
+def test_what_counts_is_what_a_plan_may_cost_at_most_and_not_what_is_expected() -> None:
+    outcome, told = priced(DEAR, v=Estimate(usd=Span(0, 0.1, 1.5)), rounds=1)
+
+    assert outcome == Failure(OverBudget(DEAR, Span(0, 0.1, 1.5), (), 1))
+    assert told == [None]
+
+
+def test_a_budget_that_is_just_enough_is_enough() -> None:
+    dime = Estimate(usd=0.1)
+
+    assert priced([Task()] * 3, w=dime, budget_usd=0.3, rounds=1)[0] == Success([(), (), ()])
+    assert isinstance(priced([Task()] * 3, w=dime, budget_usd=0.29, rounds=1)[0].failure(), OverBudget)
+    assert priced(CHEAP, w=FREE, budget_usd=0)[0] == Success([()])
+
+
+def test_a_plan_that_is_not_sound_is_told_as_that_whatever_it_costs() -> None:
+    assert priced([Task("x")], rounds=1)[0] == Failure(Exhausted([Task("x")], rounds=1))
+    assert priced(DEAR, [Task("x")], rounds=2)[0] == Failure(Exhausted([Task("x")], rounds=2))
+    assert isinstance(priced([Task("x")], DEAR, rounds=2)[0].failure(), OverBudget)
+
+
+def test_an_author_who_is_too_dear_in_the_same_way_again_can_be_given_up() -> None:
+    outcome, told = priced(DEAR, alike=2, rounds=9)
+
+    assert isinstance(outcome.failure(), OverBudget)
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("budget", [-1, -0.01, math.nan])
+def test_a_budget_that_cannot_be_is_refused(budget: float) -> None:
+    with pytest.raises(Defect, match="a budget is a number of US dollars"):
+        priced(CHEAP, budget_usd=budget)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from("wv"), min_size=1, max_size=6), st.integers(0, 30))
+def test_a_plan_is_done_if_and_only_if_the_sum_of_its_prices_is_within_the_budget(plan: list[str], cents: int) -> None:
+    outcome, _ = priced([Task(name) for name in plan], v=Estimate(usd=0.07), budget_usd=cents / 100, rounds=1)
+
+    assert isinstance(outcome, Success) == (plan.count("w") + 7 * plan.count("v") <= cents)
 
 
 def test_an_author_that_fails_fails_it() -> None:

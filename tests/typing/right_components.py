@@ -35,6 +35,7 @@ from perdure import (
     Denied,
     Do,
     Effect,
+    Estimate,
     Exhausted,
     Expired,
     Fault,
@@ -57,6 +58,7 @@ from perdure.components import (
     Merged,
     NoMajority,
     NoQuorum,
+    OverBudget,
     Proposed,
     Rejected,
     Rounds,
@@ -501,6 +503,16 @@ def done(job: Job, before: Sequence[int]) -> Effect[int, RateLimited]: ...
 assert_type(
     delegation(planned, {"a": done, "b": done}, fuel=5),
     Effect[list[int], Refused | Exhausted[Sequence[Job]] | Halted[dict[int, int], RateLimited]],
+)
+
+
+# program: delegation within a budget may be over it
+assert_type(
+    delegation(planned, {"a": done, "b": done}, prices={"a": Estimate(usd=1)}, budget_usd=5),
+    Effect[
+        list[int],
+        Refused | Exhausted[Sequence[Job]] | OverBudget[Sequence[Job]] | Halted[dict[int, int], RateLimited],
+    ],
 )
 
 

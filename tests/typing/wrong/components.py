@@ -12,10 +12,11 @@ from typing import Literal, Never
 import attrs
 from given import Broken, Draft, RateLimited, Refused, Review, Score, draft, grow, number, review, score, text
 
-from perdure import Denied, Do, Effect, Exhausted, Outcome, pure, workflow
+from perdure import Denied, Do, Effect, Estimate, Exhausted, Outcome, pure, workflow
 from perdure.components import (
     Action,
     Attempted,
+    Halted,
     Proposed,
     Rounds,
     Rule,
@@ -480,6 +481,30 @@ def worked(task: Draft, before: Sequence[int]) -> Effect[int, Refused]: ...
 # pyright [reportArgumentType]: Argument of type "dict[str, (task: Draft, before: Sequence[int]) -> Effect[int,
 #   Refused]]" … "Delegated*" is not assignable to "Draft"
 nobody = delegation(undelegated, {"a": worked})
+
+
+# program: a plan that is priced without a budget
+@attrs.frozen
+class Job:
+    worker: str
+    after: list[int]
+
+
+def planned(wrong: str | None) -> Effect[list[Job], Refused]: ...
+def done(job: Job, before: Sequence[int]) -> Effect[int, RateLimited]: ...
+
+
+# mypy [call-overload]: No overload variant of "delegation" matches argument types
+# pyright [reportCallIssue]: No overloads for "delegation" match the provided arguments
+unbounded = delegation(planned, {"a": done}, prices={"a": Estimate(usd=1)})
+
+
+# program: a plan that is too dear is forgotten
+def dear() -> Effect[list[int], Refused | Exhausted[Sequence[Job]] | Halted[dict[int, int], RateLimited]]:
+    # mypy [return-value]: Incompatible return value type (got "Effect[list[int], Refused | Exhausted[Sequence[Job]] |
+    #   Halted[dict[int, int], RateLimited] | OverBudget[Sequence[Job]]]"
+    # pyright [reportReturnType]: "OverBudget[Sequence[Job]]" is not assignable to "Refused"
+    return delegation(planned, {"a": done}, prices={"a": Estimate(usd=1)}, budget_usd=1)
 
 
 # program: a change that is judged without a diff
