@@ -426,8 +426,8 @@ COLUMNS: Mapping[str, Column] = {"code": work, "tidy": tidy, "ship": publish}
 
 @workflow
 def board(cards: list[str]) -> Do[list[Attempted[str, str, Halted[str, StepFault]]], StepFault]:
-    """A board with two places, and a card in each of two columns that does not leave it."""
-    return (yield from kanban(cards, COLUMNS, key=lambda card: card, limit=2))
+    """A board with three places, one of them to tidy, and a card in each of two columns that does not leave it."""
+    return (yield from kanban(cards, COLUMNS, limits={"tidy": 1}, key=lambda card: card, limit=3))
 
 
 @step

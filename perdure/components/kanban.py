@@ -1,51 +1,63 @@
-"""A board of columns: each card moves on as soon as it can, and a new one is pulled when another leaves the board."""
+"""A board of columns: a card moves on as soon as the next column has room, and draws the next one after it."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Never
+from typing import Generic, Never
 
+import attrs
+from returns.result import Success
 from typing_extensions import TypeVar
 
-from perdure.components.attempt_each import Attempted, attempt_each
-from perdure.components.content_pipeline import content_pipeline
+from perdure.components.attempt_each import Attempted
 from perdure.components.halted import Halted
-from perdure.core.effect import Effect
-from perdure.core.operations import scope
+from perdure.core.effect import Do, Effect, Outcome
+from perdure.core.faults import Defect
+from perdure.core.operations import unfold
+from perdure.core.workflow import workflow
 
 C = TypeVar("C")
 E = TypeVar("E")
 
 
+@workflow
 def kanban(
     cards: Sequence[C],
     columns: Mapping[str, Callable[[C], Effect[C, E]]],
     *,
+    limits: Mapping[str, int] | None = None,
     key: Callable[[C], str] | None = None,
     limit: int = 8,
-) -> Effect[list[Attempted[C, C, Halted[C, E]]], Never]:
-    """Move all cards through all columns, in the order of the cards and never more than the limit at once.
+) -> Do[list[Attempted[C, C, Halted[C, E]]], Never]:
+    """Move all cards through all columns, in the order of the cards and never more than the limits at once.
 
     ```text
     backlog      code       review       ship
     ┌───┐      ┌────┐      ┌──────┐     ┌────┐
-    │ d │ pull │ c  ├─────►│ b    ├────►│ a  ├──► done; a place is free, and d is pulled
+    │ d │ pull │ c  ├─────►│ b    ├────►│ a  ├──► done; each column that has room now pulls from the one before it
     └───┘      └────┘      └──────┘     └────┘
-                               └───► failed: Halted at this column; a place is free as well
+                               └───► failed: Halted at this column; there is room as well
     ```
 
-    No card waits for the others at the end of a column, and none that fails takes another one down.
+    No card waits for the others at the end of a column, and none that fails takes another one down. One that is done
+    where the next column is full stays where it is, and counts there: so what is slow slows down what feeds it, and no
+    heap grows before it. Who has waited longest is pulled first.
 
     Args:
         cards: The backlog, the first to be pulled first.
         columns: By name, in their order: what is done with a card, which gives the card as it is then. The names are
             part of the keys.
+        limits: How many cards are in a column at once, by its name; 0, and a column that is not in it, for all.
         key: A distinct text for each card, which becomes its identity; its position by default.
-        limit: How many cards are in work at once, on the whole board; 0 for all.
+        limit: How many cards are on the whole board at once; 0 for all.
 
     Returns:
         In the order of the backlog, each card with how it ended: as it left the last column, or `Halted` with the
         column that it did not leave and the card as it came there. It cannot fail.
+
+    Raises:
+        Defect: A limit is below zero, or for a column that there is not; two cards have one key.
 
     Example:
         >>> from perdure import fail, pure
@@ -55,8 +67,102 @@ def kanban(
         ...     "code": lambda card: pure(f"{card}, coded"),
         ...     "review": lambda card: fail("ugly") if "b" in card else pure(f"{card}, reviewed"),
         ... }
-        >>> simulate(kanban(["a", "b"], columns)).value()
+        >>> simulate(kanban(["a", "b"], columns, limits={"review": 1})).value()
         [('a', <Success: a, coded, reviewed>), ('b', <Failure: at='review', state='b, coded', because='ugly'>)]
     """
-    moved = attempt_each(cards, lambda card: content_pipeline(card, columns), key=key, limit=limit)
-    return scope("kanban", moved)
+    names = _names(cards, key)
+    board: _Board[C, E] = _board(cards, list(columns), limits or {}, limit)
+
+    def work(move: _Move[C]) -> Effect[_Moved[C, E], Never]:
+        column = board.columns[move.column]
+        done = columns[column](move.card).alt(lambda because: Halted(column, move.card, because))
+        return done.attempt().map(lambda outcome: _Moved(move, outcome))
+
+    def begun(moves: Sequence[_Move[C]]) -> dict[tuple[str, ...], Effect[_Moved[C, E], Never]]:
+        return {(names[move.number], board.columns[move.column]): work(move) for move in moves}
+
+    yield from unfold(begun(board.pulled()), lambda moved: begun(board.after(moved)))
+    # On a board without columns every card ends as it is.
+    return [(card, board.ended.get(n, Success(card))) for n, card in enumerate(cards)]
+
+
+@attrs.frozen
+class _Move(Generic[C]):
+    """A card, by its number in the backlog, that comes into a column as it is then."""
+
+    number: int
+    column: int
+    card: C
+
+
+@attrs.frozen
+class _Moved(Generic[C, E]):
+    """What came of a card in a column."""
+
+    move: _Move[C]
+    outcome: Outcome[C, Halted[C, E]]
+
+
+@attrs.define
+class _Board(Generic[C, E]):
+    """Where the cards are. It is made anew whenever the body is driven again.
+
+    Attributes:
+        columns: Their names.
+        limits: How many cards may be in each; 0 for all.
+        limit: How many may be in all of them.
+        before: Before each column, in the order in which they came there: its cards with their numbers.
+        inside: How many are in each, those included that are done there and wait.
+        ended: How those ended that are no more on the board, by their numbers.
+    """
+
+    columns: Sequence[str]
+    limits: Sequence[int]
+    limit: int
+    before: Sequence[deque[tuple[int, C]]]
+    inside: list[int]
+    ended: dict[int, Outcome[C, Halted[C, E]]]
+
+    def after(self, moved: _Moved[C, E]) -> list[_Move[C]]:
+        """The moves that are possible now that the work on a card in a column has ended."""
+        column = moved.move.column
+        if isinstance(moved.outcome, Success) and column + 1 < len(self.columns):
+            self.before[column + 1].append((moved.move.number, moved.outcome.unwrap()))
+        else:
+            self.inside[column] -= 1
+            self.ended[moved.move.number] = moved.outcome
+        return self.pulled()
+
+    def pulled(self) -> list[_Move[C]]:
+        """Make all moves that are possible: the last column pulls first, since that makes room in the one before it."""
+        moves: list[_Move[C]] = []
+        for column in reversed(range(len(self.columns))):
+            while self.before[column] and self._has_room(column):
+                self.inside[column] += 1
+                if column:
+                    self.inside[column - 1] -= 1
+                number, card = self.before[column].popleft()
+                moves.append(_Move(number, column, card))
+        return moves
+
+    def _has_room(self, column: int) -> bool:
+        on_board = not column and 0 < self.limit <= sum(self.inside)
+        return not on_board and not 0 < self.limits[column] <= self.inside[column]
+
+
+def _board(cards: Sequence[C], columns: Sequence[str], limits: Mapping[str, int], limit: int) -> _Board[C, E]:
+    for name, most in {**limits, "": limit}.items():
+        if most < 0 or name not in (*columns, ""):
+            where = f"limits={{{name!r}: {most!r}}}" if name else f"limit={limit!r}"
+            raise Defect(f"kanban({where}): how many cards may be at once in one of {list(columns)}, or 0 for all")
+    backlog = deque(enumerate(cards))
+    before = [backlog, *(deque[tuple[int, C]]() for _ in columns[1:])]
+    return _Board(columns, [limits.get(name, 0) for name in columns], limit, before, [0 for _ in columns], {})
+
+
+def _names(cards: Sequence[C], key: Callable[[C], str] | None) -> list[str]:
+    # The key of a card that nobody has seen yet is its placeholder's name.
+    names = [str.__str__(key(card)) if key else str(n) for n, card in enumerate(cards)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise Defect(f"kanban has two cards with the key {twice!r}: keys are identities, so each needs its own")
+    return names

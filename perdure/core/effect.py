@@ -209,12 +209,14 @@ class Call(Effect[A_co, E_co]):
 class All(Effect[A_co, E_co]):
     """Every child, at most `limit` at a time (0: all at once); the first failure cancels the rest.
 
-    `children` may describe its items on access, so that a limit bounds description too.
+    `children` may describe its items on access, so that a limit bounds description too. `more` is called with the value
+    of each child that succeeds, and gives further children, by their segments.
     """
 
     children: Sequence[Effect[Any, Any]]
     segments: Sequence[str]
     limit: int = 0
+    more: Callable[[Any], Mapping[str, Effect[Any, Any]]] | None = None
 
 
 @attrs.frozen

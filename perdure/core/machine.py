@@ -8,7 +8,7 @@ so depth and length of a program are bounded by memory alone, and nothing is kep
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeAlias
 
 import attrs
@@ -371,10 +371,13 @@ class Machine(Generic[A, E]):
         join.slots[index] = value
         join.waiting -= 1
         if isinstance(join.node, All):
-            if mode == VALUE and join.waiting:
-                if join.next < len(join.slots):
+            if mode == VALUE:
+                if join.node.more is not None:
+                    _grow(join, join.node.more, value)
+                while join.next < len(join.slots) and not 0 < join.node.limit <= len(join.running):
                     self._spawn(join)
-                return
+                if join.waiting:
+                    return
             value = tuple(join.slots) if mode == VALUE else value
         elif mode == ERROR and join.waiting and not join.node.first_exit:
             return
@@ -464,6 +467,21 @@ def _called(function: Callable[[Any], Any], value: Payload, fiber: Fiber, where:
             f"a function given to {where} returned {effect!r}, not an Effect{_under(fiber)}: wrap it in `pure(…)`"
         )
     return effect  # pyright: ignore[reportUnknownVariableType]  # the functions in nodes have forgotten their types
+
+
+def _grow(join: Join, more: Callable[[Any], Mapping[str, Effect[Any, Any]]], value: Payload) -> None:
+    try:
+        found = more(value)
+    except Defect:
+        raise
+    except Exception as bug:
+        raise Defect(f"a function given to unfold raised {bug!r}{_under(join.parent)}") from bug
+    if twice := found.keys() & set(join.node.segments):
+        raise Defect(f"unfold began {min(twice)!r} twice{_under(join.parent)}: names are identities")
+    children, segments = (*join.node.children, *found.values()), (*join.node.segments, *found)
+    join.node = attrs.evolve(join.node, children=children, segments=segments)
+    join.slots += [None] * len(found)
+    join.waiting += len(found)
 
 
 def _close(frame: BodyFrame) -> None:

@@ -447,6 +447,38 @@ def for_each(
     return every.map(list)
 
 
+def unfold(
+    first: Mapping[tuple[str, ...], Effect[A, E1]],
+    more: Callable[[A], Mapping[tuple[str, ...], Effect[A, E1]]],
+) -> Effect[tuple[A, ...], E1]:
+    """Effects side by side, and with each that ends whatever it makes possible; until nothing is left.
+
+    None of them waits for the others of its generation. The first failure cancels the rest.
+
+    Args:
+        first: By the segments of their keys, which no other effect may have.
+        more: Called with the value of each effect as it ends, in the order in which they end. Make it in the body of a
+            workflow, if it remembers anything.
+
+    Returns:
+        All values, in the order in which the effects began.
+
+    Example:
+        >>> from perdure import pure
+        >>> from perdure.core.operations import unfold
+        >>> from perdure.testing import simulate
+        >>> halves = lambda n: {} if n < 2 else {(str(n // 2),): pure(n // 2)}
+        >>> simulate(unfold({("9",): pure(9)}, halves)).value()
+        (9, 4, 2, 1)
+    """
+    begun = _by_segment(first)
+    return All(tuple(begun.values()), tuple(begun), more=lambda value: _by_segment(more(value)))
+
+
+def _by_segment(effects: Mapping[tuple[str, ...], Effect[A, E1]]) -> dict[str, Effect[A, E1]]:
+    return {"/".join(map(as_segment, name)): effect for name, effect in effects.items()}
+
+
 def _limited(limit: int, where: str) -> int:
     """A limit under which something begins: below zero nothing ever would, and the run would wait for nobody."""
     if limit < 0:
