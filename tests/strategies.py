@@ -14,7 +14,8 @@ otherwise. `concurrent_effects` are without that care: for interpreters that fix
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Never
 
 import attrs
 from hypothesis import strategies as st
@@ -42,6 +43,7 @@ from perdure import (
 from perdure.core.asked import blame, settle
 from perdure.core.leaves import Step
 from perdure.core.machine import Machine
+from perdure.core.operations import unfold
 
 Small = Literal[0, 1, 2]
 
@@ -194,6 +196,22 @@ def both(first: Random, second: Random, limit: int) -> Random:
     )
 
 
+def unfolded(first: Random, second: Random) -> Random:
+    """Both side by side, and behind each of them, as soon as it ends, the second once more."""
+
+    def begun(name: str, effect: Random) -> Mapping[tuple[str, ...], Effect[tuple[str, Outcome[Small, Any]], Never]]:
+        return {(name, "of"): effect.attempt().map(lambda outcome: (name, outcome))}
+
+    ends = unfold(
+        {**begun("a", first), **begun("b", second)},
+        lambda ended: begun(f"{ended[0]}-again", second) if len(ended[0]) == 1 else {},
+    )
+    outcomes = ends.map(lambda ends: [outcome for _, outcome in sorted(ends, key=lambda end: end[0])])
+    return outcomes.bind(
+        lambda every: Effect.from_result(next((o for o in every if isinstance(o, Failure)), every[-1]))
+    )
+
+
 def twins(effect: Random) -> Random:
     return race(effect, effect)
 
@@ -211,6 +229,7 @@ def _grown(inner: st.SearchStrategy[Random]) -> st.SearchStrategy[Random]:
         *(st.builds(one, inner) for one in (scoped, mapped, doubled, renamed, attempted, undoable, bracketed, twins)),
         *(st.builds(two, inner, inner) for two in (then, rescued, fallen_back, called)),
         st.builds(both, inner, inner, st.integers(0, 1)),
+        st.builds(unfolded, inner, inner),
     )
 
 

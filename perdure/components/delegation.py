@@ -5,20 +5,19 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, Protocol, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Generic, Never, Protocol, overload
 
 import attrs
 from returns.result import Success
-from typing_extensions import TypeVar
+from typing_extensions import TypeAliasType, TypeVar
 
-from perdure.components.attempt_each import attempt_each
 from perdure.components.halted import Halted
 from perdure.components.rounds import Rounds
-from perdure.core.effect import Do, Effect
+from perdure.core.effect import Do, Effect, Outcome
 from perdure.core.estimate import FREE, UNPRICED, Estimate, Span
 from perdure.core.faults import Defect, Exhausted, Fault
-from perdure.core.operations import fail
+from perdure.core.operations import fail, unfold
 from perdure.core.workflow import workflow
 
 #: Dollars are compared to so many places: ten times ten cents are a dollar.
@@ -45,6 +44,10 @@ E1 = TypeVar("E1")
 E2 = TypeVar("E2")
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True, default=object)
+
+
+#: The position of a task, and how it ended.
+_Ended = TypeAliasType("_Ended", tuple[int, Outcome[A, E2]], type_params=(A, E2))
 
 
 @attrs.frozen
@@ -109,8 +112,8 @@ def delegation(
     """Let an author write a plan, send it back until it is sound, and only then have its tasks done.
 
     ```text
-    author ──► a plan ──► sound? ──► affordable? ──► what is ready, side by side, until all is done ──► all results
-      ▲                     │            │                       └─ one failed ──► Halted
+    author ──► a plan ──► sound? ──► affordable? ──► each task as soon as it is ready ──► all results
+      ▲                     │            │                        └─ one failed ──► Halted
       └──── what is wrong ──┴────────────┘  rounds used up ──► Exhausted, or OverBudget
     ```
 
@@ -137,7 +140,7 @@ def delegation(
     Raises:
         Exhausted: No plan was sound, and nothing was done; `state` is the last one.
         OverBudget: The last plan was sound but may cost too much, and nothing was done. In the type only with `prices`.
-        Halted: A task failed; those that were ready with it are done all the same, and no other one is begun. `at` is
+        Halted: A task failed; those that were ready by then are done all the same, and no other one becomes so. `at` is
             its position, `state` what was done, by position.
         Defect: The budget is below zero, or no number.
 
@@ -222,16 +225,23 @@ def _over(tasks: Sequence[T], prices: Mapping[str, Estimate], budget_usd: float)
 def _done(
     tasks: Sequence[T], workers: Mapping[str, Callable[[T, Sequence[A]], Effect[A, E2]]], limit: int
 ) -> Do[list[A], Halted[dict[int, A], E2]]:
-    def work(n: int) -> Effect[A, E2]:
-        by = next(worker for name, worker in workers.items() if name == tasks[n].worker)
-        return by(tasks[n], [done[m] for m in tasks[n].after])
+    ended: dict[int, Outcome[A, E2]] = {}
 
-    done: dict[int, A] = {}
-    while len(done) < len(tasks):
-        ready = [n for n, task in enumerate(tasks) if n not in done and all(m in done for m in task.after)]
-        ended = yield from attempt_each(ready, work, key=str, limit=limit)
-        done.update({n: outcome.unwrap() for n, outcome in ended if isinstance(outcome, Success)})
-        for n, outcome in ended:
-            if not isinstance(outcome, Success):
-                yield from fail(Halted(str(n), done, outcome.failure()))
-    return [done[n] for n in range(len(tasks))]
+    def work(n: int) -> Effect[_Ended[A, E2], Never]:
+        by = next(worker for name, worker in workers.items() if name == tasks[n].worker)
+        return by(tasks[n], [ended[m].unwrap() for m in tasks[n].after]).attempt().map(lambda outcome: (n, outcome))
+
+    def begun(ready: Iterable[int]) -> Mapping[tuple[str, ...], Effect[_Ended[A, E2], Never]]:
+        return {(str(n),): work(n) for n in ready}
+
+    def after(one: _Ended[A, E2]) -> Mapping[tuple[str, ...], Effect[_Ended[A, E2], Never]]:
+        ended.update([one])
+        if not all(isinstance(outcome, Success) for outcome in ended.values()):
+            return {}
+        return begun(n for n, task in enumerate(tasks) if one[0] in task.after and all(m in ended for m in task.after))
+
+    yield from unfold(begun(n for n, task in enumerate(tasks) if not task.after), after, limit=limit)
+    done = {n: ended[n].unwrap() for n in sorted(ended) if isinstance(ended[n], Success)}
+    for n in sorted(ended.keys() - done.keys())[:1]:
+        yield from fail(Halted(str(n), done, ended[n].failure()))
+    return list(done.values())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, Never
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, Never
 
 import attrs
 from returns.result import Success
@@ -12,16 +12,14 @@ from typing_extensions import TypeVar
 
 from perdure.components.attempt_each import Attempted
 from perdure.components.halted import Halted
-from perdure.core.effect import Do, Effect, Outcome
+from perdure.core.effect import Effect, Outcome
 from perdure.core.faults import Defect
-from perdure.core.operations import unfold
-from perdure.core.workflow import workflow
+from perdure.core.operations import pure, scope, unfold
 
 C = TypeVar("C")
 E = TypeVar("E")
 
 
-@workflow
 def kanban(
     cards: Sequence[C],
     columns: Mapping[str, Callable[[C], Effect[C, E]]],
@@ -29,7 +27,7 @@ def kanban(
     limits: Mapping[str, int] | None = None,
     key: Callable[[C], str] | None = None,
     limit: int = 8,
-) -> Do[list[Attempted[C, C, Halted[C, E]]], Never]:
+) -> Effect[list[Attempted[C, C, Halted[C, E]]], Never]:
     """Move all cards through all columns, in the order of the cards and never more than the limits at once.
 
     ```text
@@ -70,20 +68,28 @@ def kanban(
         >>> simulate(kanban(["a", "b"], columns, limits={"review": 1})).value()
         [('a', <Success: a, coded, reviewed>), ('b', <Failure: at='review', state='b, coded', because='ugly'>)]
     """
-    names = _names(cards, key)
-    board: _Board[C, E] = _board(cards, list(columns), limits or {}, limit)
+    names, rooms = _names(cards, key), _rooms(list(columns), limits or {}, limit)
+    # A board remembers, so each drive of the effect gets one of its own.
+    return scope("kanban", pure(None).bind(lambda _: _moved(cards, columns, names, _board(cards, rooms, limit))))
 
+
+def _moved(
+    cards: Sequence[C],
+    columns: Mapping[str, Callable[[C], Effect[C, E]]],
+    names: Sequence[str],
+    board: _Board[C, E],
+) -> Effect[list[Attempted[C, C, Halted[C, E]]], Never]:
     def work(move: _Move[C]) -> Effect[_Moved[C, E], Never]:
-        column = board.columns[move.column]
+        column = list(columns)[move.column]
         done = columns[column](move.card).alt(lambda because: Halted(column, move.card, because))
         return done.attempt().map(lambda outcome: _Moved(move, outcome))
 
     def begun(moves: Sequence[_Move[C]]) -> dict[tuple[str, ...], Effect[_Moved[C, E], Never]]:
-        return {(names[move.number], board.columns[move.column]): work(move) for move in moves}
+        return {(names[move.number], list(columns)[move.column]): work(move) for move in moves}
 
-    yield from unfold(begun(board.pulled()), lambda moved: begun(board.after(moved)))
+    every = unfold(begun(board.pulled()), lambda moved: begun(board.after(moved)))
     # On a board without columns every card ends as it is.
-    return [(card, board.ended.get(n, Success(card))) for n, card in enumerate(cards)]
+    return every.map(lambda _: [(card, board.ended.get(n, Success(card))) for n, card in enumerate(cards)])
 
 
 @attrs.frozen
@@ -105,19 +111,17 @@ class _Moved(Generic[C, E]):
 
 @attrs.define
 class _Board(Generic[C, E]):
-    """Where the cards are. It is made anew whenever the body is driven again.
+    """Where the cards are.
 
     Attributes:
-        columns: Their names.
-        limits: How many cards may be in each; 0 for all.
+        rooms: How many may be in each column; 0 for all.
         limit: How many may be in all of them.
         before: Before each column, in the order in which they came there: its cards with their numbers.
         inside: How many are in each, those included that are done there and wait.
         ended: How those ended that are no more on the board, by their numbers.
     """
 
-    columns: Sequence[str]
-    limits: Sequence[int]
+    rooms: Sequence[int]
     limit: int
     before: Sequence[deque[tuple[int, C]]]
     inside: list[int]
@@ -126,7 +130,7 @@ class _Board(Generic[C, E]):
     def after(self, moved: _Moved[C, E]) -> list[_Move[C]]:
         """The moves that are possible now that the work on a card in a column has ended."""
         column = moved.move.column
-        if isinstance(moved.outcome, Success) and column + 1 < len(self.columns):
+        if isinstance(moved.outcome, Success) and column + 1 < len(self.rooms):
             self.before[column + 1].append((moved.move.number, moved.outcome.unwrap()))
         else:
             self.inside[column] -= 1
@@ -136,7 +140,7 @@ class _Board(Generic[C, E]):
     def pulled(self) -> list[_Move[C]]:
         """Make all moves that are possible: the last column pulls first, since that makes room in the one before it."""
         moves: list[_Move[C]] = []
-        for column in reversed(range(len(self.columns))):
+        for column in reversed(range(len(self.rooms))):
             while self.before[column] and self._has_room(column):
                 self.inside[column] += 1
                 if column:
@@ -147,17 +151,22 @@ class _Board(Generic[C, E]):
 
     def _has_room(self, column: int) -> bool:
         on_board = not column and 0 < self.limit <= sum(self.inside)
-        return not on_board and not 0 < self.limits[column] <= self.inside[column]
+        return not on_board and not 0 < self.rooms[column] <= self.inside[column]
 
 
-def _board(cards: Sequence[C], columns: Sequence[str], limits: Mapping[str, int], limit: int) -> _Board[C, E]:
-    for name, most in {**limits, "": limit}.items():
-        if most < 0 or name not in (*columns, ""):
-            where = f"limits={{{name!r}: {most!r}}}" if name else f"limit={limit!r}"
-            raise Defect(f"kanban({where}): how many cards may be at once in one of {list(columns)}, or 0 for all")
-    backlog = deque(enumerate(cards))
-    before = [backlog, *(deque[tuple[int, C]]() for _ in columns[1:])]
-    return _Board(columns, [limits.get(name, 0) for name in columns], limit, before, [0 for _ in columns], {})
+def _board(cards: Iterable[C], rooms: Sequence[int], limit: int) -> _Board[C, Any]:  # Any: nothing has failed yet
+    before = [deque(enumerate(cards)), *(deque[tuple[int, C]]() for _ in rooms[1:])]
+    return _Board(rooms, limit, before, [0 for _ in rooms], {})
+
+
+def _rooms(columns: Sequence[str], limits: Mapping[str, int], limit: int) -> list[int]:
+    """How many cards may be in each column."""
+    if limit < 0:
+        raise Defect(f"kanban(limit={limit!r}): how many cards may be on the board at once, or 0 for all")
+    for name, most in limits.items():
+        if most < 0 or name not in columns:
+            raise Defect(f"kanban(limits={{{name!r}: {most!r}}}): how many may be in one of {columns}, or 0 for all")
+    return [limits.get(name, 0) for name in columns]
 
 
 def _names(cards: Sequence[C], key: Callable[[C], str] | None) -> list[str]:

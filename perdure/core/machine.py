@@ -93,6 +93,7 @@ class Join:
     waiting: int
     next: int = 0
     running: dict[int, Fiber] = attrs.field(factory=dict)  # pyright: ignore[reportUnknownVariableType]
+    names: set[str] | None = None  # of all children, where there may be more
 
 
 @attrs.define(eq=False)
@@ -476,8 +477,11 @@ def _grow(join: Join, more: Callable[[Any], Mapping[str, Effect[Any, Any]]], val
         raise
     except Exception as bug:
         raise Defect(f"a function given to unfold raised {bug!r}{_under(join.parent)}") from bug
-    if twice := found.keys() & set(join.node.segments):
+    if join.names is None:
+        join.names = set(join.node.segments)
+    if twice := found.keys() & join.names:
         raise Defect(f"unfold began {min(twice)!r} twice{_under(join.parent)}: names are identities")
+    join.names.update(found)
     children, segments = (*join.node.children, *found.values()), (*join.node.segments, *found)
     join.node = attrs.evolve(join.node, children=children, segments=segments)
     join.slots += [None] * len(found)

@@ -450,6 +450,8 @@ def for_each(
 def unfold(
     first: Mapping[tuple[str, ...], Effect[A, E1]],
     more: Callable[[A], Mapping[tuple[str, ...], Effect[A, E1]]],
+    *,
+    limit: int = 0,
 ) -> Effect[tuple[A, ...], E1]:
     """Effects side by side, and with each that ends whatever it makes possible; until nothing is left.
 
@@ -459,6 +461,7 @@ def unfold(
         first: By the segments of their keys, which no other effect may have.
         more: Called with the value of each effect as it ends, in the order in which they end. Make it in the body of a
             workflow, if it remembers anything.
+        limit: How many may run at once; 0 for all. Which was made possible first begins first.
 
     Returns:
         All values, in the order in which the effects began.
@@ -472,7 +475,7 @@ def unfold(
         (9, 4, 2, 1)
     """
     begun = _by_segment(first)
-    return All(tuple(begun.values()), tuple(begun), more=lambda value: _by_segment(more(value)))
+    return All(tuple(begun.values()), tuple(begun), _limited(limit, "unfold"), lambda value: _by_segment(more(value)))
 
 
 def _by_segment(effects: Mapping[tuple[str, ...], Effect[A, E1]]) -> dict[str, Effect[A, E1]]:

@@ -102,6 +102,27 @@ def test_tasks_are_side_by_side_but_for_those_they_come_after() -> None:
     assert (one_by_one.value(), one_by_one.elapsed) == ([1, 1, 3, 1], 4 * HOUR)
 
 
+def test_a_task_begins_as_soon_as_those_are_done_that_it_comes_after() -> None:
+    def slow(task: Task, before: Sequence[int]) -> Effect[int, str]:
+        return sleep((3 if task.worker == "slow" else 1) * HOUR).map(lambda _: 1)
+
+    plan = [Task("slow"), Task("w"), Task("w", [1]), Task("w", [2])]
+
+    assert simulate(delegation(lambda wrong: pure(plan), {"w": slow, "slow": slow})).elapsed == 3 * HOUR
+
+
+def test_after_a_failure_what_runs_is_done_and_nothing_becomes_ready_any_more() -> None:
+    def some(task: Task, before: Sequence[str]) -> Effect[str, str]:
+        wait = sleep((2 if task.worker == "slow" else 1) * HOUR)
+        return wait.bind(lambda _: fail("rain") if task.worker == "bad" else pure(task.worker))
+
+    plan = [Task("bad"), Task("slow"), Task("w", [1])]
+    sim = simulate(delegation(lambda wrong: pure(plan), dict.fromkeys(("bad", "slow", "w"), some)))
+
+    assert sim.outcome == Failure(Halted("0", {1: "slow"}, "rain"))
+    assert sim.count("sleep") == 2
+
+
 def test_keys_are_the_positions_in_the_plan() -> None:
     sim = simulate(delegated("builder, painter"))
 
@@ -109,7 +130,7 @@ def test_keys_are_the_positions_in_the_plan() -> None:
         "plan",
         "tasks/all/0/work",
         "tasks/all/1/work",
-        "tasks/all#2/2/paint",
+        "tasks/all/2/paint",
     ]
     assert sim.asked("paint")[0].given == {"what": JOBS[2].what, "built": ["built roof", "built door"]}
 

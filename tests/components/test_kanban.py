@@ -203,6 +203,12 @@ def test_each_card_has_keys_of_its_own_whoever_came_before_it() -> None:
     ]
 
 
+def test_a_board_that_is_driven_again_begins_anew() -> None:
+    effect = kanban([Card("a"), Card("b")], COLUMNS, limits={"code": 1})
+
+    assert simulate(effect).value() == simulate(effect).value() == [(c, Success(c)) for c in (Card("a"), Card("b"))]
+
+
 def test_a_board_without_columns_is_done_with_every_card() -> None:
     none: Mapping[str, Callable[[int], Effect[int, str]]] = {}
 

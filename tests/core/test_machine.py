@@ -19,6 +19,7 @@ from perdure import (
     Exhausted,
     Fault,
     Retry,
+    StepFault,
     TimedOut,
     compensate,
     ensure,
@@ -41,6 +42,7 @@ from perdure import (
 )
 from perdure.core.effect import Pure
 from perdure.core.machine import Machine
+from perdure.core.operations import unfold
 
 
 @attrs.frozen
@@ -248,6 +250,74 @@ def test_a_limit_opens_no_more_than_that() -> None:
     assert len(machine.pending) == 3
     machine.reply("all/1/work", Success(0))
     assert sorted(machine.pending) == ["all/0/work", "all/2/work", "all/3/work"]
+
+
+def counted(n: int) -> Effect[int, StepFault]:
+    return work(n).map(lambda _: n)
+
+
+def halves(n: int) -> dict[tuple[str, ...], Effect[int, StepFault]]:
+    return {(f"{n}", "half"): counted(n // 2)} if n > 1 else {}
+
+
+def test_what_an_effect_makes_possible_begins_as_soon_as_it_ends_and_waits_for_no_sibling() -> None:
+    machine = Machine(unfold({("a",): counted(4), ("b",): counted(9)}, halves))
+    assert sorted(machine.pending) == ["all/a/work", "all/b/work"]
+
+    machine.reply("all/b/work", Success(0))
+    assert sorted(machine.pending) == ["all/9/half/work", "all/a/work"]
+
+    machine.reply("all/9/half/work", Success(0))
+    assert sorted(machine.pending) == ["all/4/half/work", "all/a/work"]
+
+
+def test_the_values_are_in_the_order_in_which_the_effects_began() -> None:
+    assert drive(unfold({("a",): counted(9), ("b",): counted(1)}, halves))[0] == Success((9, 1, 4, 2, 1))
+    assert drive(unfold({}, halves)) == (Success(()), [])
+
+
+def test_one_description_unfolds_each_time_anew() -> None:
+    effect = unfold({("a",): counted(9)}, halves)
+
+    assert drive(effect) == drive(effect)
+
+
+def test_a_failure_cancels_all_that_was_unfolded_and_begins_nothing_more() -> None:
+    machine = Machine(unfold({("a",): counted(9), ("b",): counted(9)}, lambda n: {("more",): counted(1)}))
+    machine.reply("all/a/work", Success(0))
+    machine.reply("all/b/work", Failure(Broken("")))
+
+    assert machine.outcome == Failure(Broken(""))
+    assert machine.cancelled == ["all/more/work"]
+
+
+def test_undos_of_what_was_unfolded_run_too() -> None:
+    booked = compensate(counted(7), lambda _: undo(7))
+    machine = Machine(saga(unfold({("a",): counted(1)}, lambda n: {("b",): booked} if n == 1 else {("c",): work(3)})))
+    for key in ("all/a/work", "all/b/work"):
+        machine.reply(key, Success(0))
+    machine.reply("all/c/work", Failure(Broken("")))
+
+    assert sorted(machine.pending) == ["undo/undo"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (lambda n: {("a",): work(1)}, "unfold began 'a' twice: names are identities"),
+        (lambda n: {("b",): work(n / 0)}, "a function given to unfold raised ZeroDivisionError"),
+        (lambda n: {("b",): n}, "returned 9, not an Effect"),
+    ],
+)
+def test_what_cannot_be_unfolded_is_a_defect(more: Callable[[int], Any], said: str) -> None:
+    with pytest.raises(Defect, match=said):
+        drive(unfold({("a",): counted(9)}, more))
+
+
+def test_five_thousand_generations_need_no_python_stack() -> None:
+    outcome, asked = drive(unfold({("0",): counted(0)}, lambda n: {(str(n + 1),): counted(n + 1)} if n < 5_000 else {}))
+
+    assert (len(outcome.unwrap()), asked[-1]) == (5_001, "all/5000/work")
 
 
 def test_a_race_is_won_by_the_first_success_and_not_by_a_failure() -> None:
