@@ -668,7 +668,13 @@ def ensure(effect: Effect[A, E1], finalizer: Effect[object, Never]) -> Effect[A,
 
 
 def loop(
-    initial: S, body: Callable[[S], Effect[S, E1]], *, until: Callable[[S], bool], rounds: int, name: str = "loop"
+    initial: S,
+    body: Callable[[S], Effect[S, E1]],
+    *,
+    until: Callable[[S], bool],
+    rounds: int,
+    alike: int = 0,
+    name: str = "loop",
 ) -> Effect[S, E1 | Exhausted[S]]:
     """The body again and again, each round on the state that the one before made.
 
@@ -677,22 +683,29 @@ def loop(
         body: One round.
         until: Whether a state is good enough; asked after each round.
         rounds: How many at most. Running out of them is `Exhausted` with the last state, never a success.
+        alike: Give up as well once so many rounds in a row made equal states; 0 for never.
         name: Its segment in keys.
     """
     if rounds < 1:
         raise Defect(f"loop(rounds={rounds!r}): at least one round")
-    return Scope(_loop(initial, body, until, rounds), checked_name(name, "loop"))
+    if alike < 0 or alike == 1:
+        raise Defect(f"loop(alike={alike!r}): states are alike from the second one on; 0 lets all rounds be used")
+    return Scope(_loop(initial, body, until, rounds, alike), checked_name(name, "loop"))
 
 
 @workflow(name="round")
 def _loop(
-    initial: S, body: Callable[[S], Effect[S, E]], until: Callable[[S], bool], rounds: int
+    initial: S, body: Callable[[S], Effect[S, E]], until: Callable[[S], bool], rounds: int, alike: int
 ) -> Do[S, E | Exhausted[S]]:
-    state = initial
+    state, same = initial, 0
     for n in range(1, rounds + 1):
-        state = yield from scope(str(n), body(state))
+        before, state = state, (yield from scope(str(n), body(state)))
         if until(state):
             return state
+        if alike:
+            same = same + 1 if n > 1 and state == before else 1
+            if same == alike:
+                return (yield from fail(Exhausted(state, n, same)))
     return (yield from fail(Exhausted(state, rounds)))
 
 

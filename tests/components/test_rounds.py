@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Never
@@ -10,11 +11,20 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pattern_workflows import Review, Score
+from pattern_workflows import Judged, Review, Score
 from returns.result import Failure, Success
 
-from perdure import Defect, Do, Effect, Exhausted, Outcome, pure, step, workflow
-from perdure.components import Rounds, optimizer, poller, review_loop, scan_fix_verify, supervisor
+from perdure import Defect, Do, Effect, Exhausted, Outcome, components, loop, pure, step, workflow
+from perdure.components import (
+    Rounds,
+    delegation,
+    optimizer,
+    poller,
+    review_loop,
+    scan_fix_verify,
+    self_improve,
+    supervisor,
+)
 from perdure.testing import each, simulate
 
 
@@ -130,7 +140,23 @@ def status() -> str:
     return "no"
 
 
-#: Every pattern that loops, and failures of its rounds that are not alike.
+@attrs.frozen
+class Task:
+    worker: str
+    after: Sequence[int] = ()
+
+
+@step
+def planned(wrong: str | None) -> list[Task]:
+    return [Task("x")]
+
+
+@step
+def judged() -> Judged:
+    return Judged(False, "no", [], "")
+
+
+#: Every pattern that loops, and that of the core, with failures of its rounds that are not alike.
 LOOPS: Mapping[str, tuple[Effect[Any, Any], Mapping[str, Sequence[object]]]] = {
     "review_loop": (
         review_loop(lambda _: pure("draft"), lambda _: verdict(), rounds=4, alike=2),
@@ -152,7 +178,29 @@ LOOPS: Mapping[str, tuple[Effect[Any, Any], Mapping[str, Sequence[object]]]] = {
         poller(status(), done=lambda seen: seen == "yes", every=timedelta(0), rounds=4, alike=2),
         {"status": [*"abab"]},
     ),
+    "delegation": (
+        delegation(planned, {"w": lambda task, before: pure(1)}, rounds=4, alike=2),
+        {"planned": [[Task("x")], [Task("y")], [Task("x")], [Task("y")]]},
+    ),
+    "self_improve": (
+        self_improve(pure(0), lambda runs, wrong: pure("change"), lambda _: judged(), pure, rounds=4, alike=2),
+        {"judged": [Judged(False, text, [], "") for text in "abab"]},
+    ),
+    "loop": (
+        loop("", lambda _: status(), until=lambda seen: seen == "yes", rounds=4, alike=2),
+        {"status": [*"abab"]},
+    ),
 }
+
+#: Whose rounds do not fail: so often both sides of a debate speak, and so often a watch finds nothing amiss.
+NEVER_FAILING = {"debate", "drift_detector"}
+
+
+def test_no_pattern_that_loops_is_without_that_brake() -> None:
+    functions = {name: getattr(components, name) for name in components.__all__ if name.islower()}
+    looping = {name for name, function in functions.items() if "rounds" in inspect.signature(function).parameters}
+
+    assert looping - NEVER_FAILING == LOOPS.keys() - {"loop"}
 
 
 @pytest.mark.parametrize("loop", LOOPS)
