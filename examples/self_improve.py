@@ -100,7 +100,7 @@ def ended(target: str, db: str) -> list[str]:
 @step
 def judge(target: str, db: str, text: str) -> Judged:  # beside the file, where it finds what it imports
     file, _, name = target.rpartition(":")
-    old, beside = Path(file).read_text(), Path(f"{file.removesuffix('.py')}_proposed.py")
+    old, beside = Path(file).read_text(), Path(f"{file.removesuffix('.py')}_{sha(text)[:8]}.py")
     beside.write_text(text)
     try:
         new = f"{beside}:{name}"

@@ -56,9 +56,10 @@ APPROVE = {"approve-change": "approve"}
 
 
 @pytest.fixture(autouse=True)
-def warm(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What mypy found out of the libraries is found out once."""
-    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy"))
+    assert request.config.cache is not None
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(request.config.cache.mkdir("mypy")))
 
 
 @pytest.fixture
@@ -130,8 +131,10 @@ def test_what_breaks_a_policy_is_not_approved(example: Any, db: Path) -> None:
         'review_loop(write, lambda draft: ask("review", reader, draft, Review), rounds=2)', "write(None)"
     )
 
-    assert "nothing unread" in judged(example, db, unread).feedback
-    assert judged(example, db, BETTER).approved
+    found = judged(example, db, unread)
+
+    assert not found.approved
+    assert "! nothing unread: answer/send is reached without ask:review before it" in found.feedback
 
 
 def test_a_change_of_the_words_alone_has_no_diff(example: Any, db: Path) -> None:
