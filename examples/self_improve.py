@@ -2,6 +2,7 @@
 
 Its agent is a rule and needs no key; with `-a live=true` a model stands in its place, and nothing else changes. Whether
 a proposal is fit for a person is decided by mypy, by `perdure diff`, and by `perdure check` with the runs in flight.
+The database is the one that any command would use: the nearest .perdure/, or what PERDURE_DB names.
 
     perdure run examples/self_improve.py:self_improve -a target=answers.py:answer
     perdure approve @last && perdure resume @last
@@ -83,14 +84,13 @@ def read(file: str) -> str:
 
 
 @step
-def ended(target: str, db: str) -> list[str]:
+def ended(target: str) -> list[str]:
     """The last runs of the workflow that have ended, each with all that it was answered."""
     file, _, name = target.rpartition(":")
     told: list[str] = []
-    for run in json.loads(called("perdure", "ps", "--db", db, "--json").stdout)["runs"]:
+    for run in json.loads(called("perdure", "ps", "--json").stdout)["runs"]:
         if run["workflow"] == name and run["state"] in ("succeeded", "failed"):
-            lines = called("perdure", "export", run["run_id"], "--db", db).stdout.splitlines()
-            header, *rest = map(json.loads, lines)
+            header, *rest = map(json.loads, called("perdure", "export", run["run_id"]).stdout.splitlines())
             if Path(header["history"]["target"].rpartition(":")[0]).resolve() == Path(file).resolve():
                 ends = [entry for line in rest if (entry := line.get("entry")) and entry["kind"] == "end"]
                 told.append("\n".join([run["state"], *(f"{end['path']} {end['payload']}" for end in ends)]))
@@ -98,14 +98,14 @@ def ended(target: str, db: str) -> list[str]:
 
 
 @step
-def judge(target: str, db: str, text: str) -> Judged:  # beside the file, where it finds what it imports
+def judge(target: str, text: str) -> Judged:  # beside the file, where it finds what it imports
     file, _, name = target.rpartition(":")
     old, beside = Path(file).read_text(), Path(f"{file.removesuffix('.py')}_{sha(text)[:8]}.py")
     beside.write_text(text)
     try:
         new = f"{beside}:{name}"
         differs = called("perdure", "diff", target, new, "--exit-code", "--json")
-        checked = called("perdure", "check", new, "--runs-of", target, "--db", db)
+        checked = called("perdure", "check", new, "--runs-of", target)
         typed = called("mypy", "--strict", str(beside))
     finally:
         beside.unlink()
@@ -133,7 +133,7 @@ def adopt(file: str, text: str, digest: str, base: str) -> Result[str, Moved]:
 
 @workflow
 def self_improve(
-    target: str, db: str = ".perdure/perdure.db", live: bool = False
+    target: str, live: bool = False
 ) -> Do[str | Denied, StepFault | Moved | Exhausted[Proposed[Change, Judged]]]:
     file = target.rpartition(":")[0]
     source = yield from read(file)
@@ -145,5 +145,5 @@ def self_improve(
     def put(proposed: Proposed[Change, Judged]) -> Effect[str, StepFault | Moved]:
         return adopt(file, proposed.change.text, proposed.judged.digest, proposed.judged.base)
 
-    improved = components.self_improve(ended(target, db), propose, lambda change: judge(target, db, change.text), put)
+    improved = components.self_improve(ended(target), propose, lambda change: judge(target, change.text), put)
     return (yield from improved)

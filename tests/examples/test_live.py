@@ -250,6 +250,30 @@ def test_research_plan_and_work_are_done_by_whoever_can(place: Place, models: Mo
     assert KEY not in place.kept()
 
 
+def test_a_model_betters_a_workflow_if_a_person_approves_of_what_commands_found_nothing_wrong_with(
+    place: Place, models: Models, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert request.config.cache is not None
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(request.config.cache.mkdir("mypy")))
+    file = place.work / "flow.py"
+    file.write_text(
+        "from perdure import Do, step, workflow\n\n\n@step\ndef greet(name: str) -> str:\n    return name\n\n\n"
+        "@workflow\ndef flow(name: str) -> Do[str]:\n    return (yield from greet(name))\n"
+    )
+    better = file.read_text().replace("greet(name))", 'greet(name + "!"))')
+    texts = ["def flow(:", better]
+    with models({"text": lambda heard: {"text": texts[len(provider.heard) - 1]}}) as provider:
+        waits, _ = place.run("self_improve", target="flow.py:flow")
+        place.command("approve", "r1")
+        code, ended = place.command("resume", "r1")
+
+    assert (waits, code) == (3, 0)
+    assert ended["output"].startswith("flow.py is now ")
+    assert file.read_text() == better
+    assert asked(provider) == [CLAUDE, CLAUDE]
+    assert "Your last change was no good:" in provider.heard[1].prompt
+
+
 @pytest.mark.parametrize(
     ("name", "given", "unpriced"),
     [

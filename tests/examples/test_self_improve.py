@@ -66,6 +66,7 @@ def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Beside `answers.py`, which has two runs that ended and one that waits for a person."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PERDURE_DB", str(tmp_path / "runs.db"))
     (tmp_path / "answers.py").write_text(ANSWERS)
     block = places.load(places.Target(f"{tmp_path}/answers.py:answer", str(tmp_path)))
     answer = sys.modules[block.fn.__module__].answer
@@ -75,13 +76,13 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs.db"
 
 
-def judged(example: Any, db: Path, text: str) -> Any:
-    return simulate(example.judge("answers.py:answer", str(db), text)).value()
+def judged(example: Any, text: str) -> Any:
+    return simulate(example.judge("answers.py:answer", text)).value()
 
 
 def test_a_run_reads_the_runs_of_another_workflow_and_betters_it_once_a_person_says_so(example: Any, db: Path) -> None:
     with perdure.open(db) as store:
-        store.start(example.self_improve("answers.py:answer", str(db)), id="better").result()
+        store.start(example.self_improve("answers.py:answer"), id="better").result()
         shown = next(gate.show for gate in store.inbox() if gate.run_id == "better")
         assert Path("answers.py").read_text() == ANSWERS
         store.approve("better", by="ann")
@@ -96,11 +97,11 @@ def test_a_run_reads_the_runs_of_another_workflow_and_betters_it_once_a_person_s
 
 
 def test_what_the_author_sees_are_the_runs_that_ended_with_their_replies(example: Any, db: Path) -> None:
-    runs = simulate(example.ended("answers.py:answer", str(db))).value()
+    runs = simulate(example.ended("answers.py:answer")).value()
 
     assert [run.split("\n")[0] for run in runs] == ["succeeded", "succeeded"]
     assert 'answer/review_loop/review {"ok":{"approved":false,"feedback":"Name the order."}}' in runs[0].split("\n")
-    assert simulate(example.ended("others.py:answer", str(db))).value() == []
+    assert simulate(example.ended("others.py:answer")).value() == []
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_what_the_author_sees_are_the_runs_that_ended_with_their_replies(example
 def test_what_does_not_load_or_type_check_or_breaks_a_run_is_not_approved(
     example: Any, db: Path, text: str, told: str
 ) -> None:
-    found = judged(example, db, text)
+    found = judged(example, text)
 
     assert not found.approved
     assert told in found.feedback
@@ -131,14 +132,14 @@ def test_what_breaks_a_policy_is_not_approved(example: Any, db: Path) -> None:
         'review_loop(write, lambda draft: ask("review", reader, draft, Review), rounds=2)', "write(None)"
     )
 
-    found = judged(example, db, unread)
+    found = judged(example, unread)
 
     assert not found.approved
     assert "! nothing unread: answer/send is reached without ask:review before it" in found.feedback
 
 
 def test_a_change_of_the_words_alone_has_no_diff(example: Any, db: Path) -> None:
-    found = judged(example, db, f'"""Answers."""\n{ANSWERS}')
+    found = judged(example, f'"""Answers."""\n{ANSWERS}')
 
     assert (found.approved, found.diff) == (True, [])
 
@@ -146,7 +147,7 @@ def test_a_change_of_the_words_alone_has_no_diff(example: Any, db: Path) -> None
 def test_an_unsound_text_goes_back_with_what_is_wrong_and_no_person_sees_it(example: Any, db: Path) -> None:
     texts = each(example.Change("def answer(:"), example.Change(BETTER))
     sim = simulate(
-        example.self_improve("answers.py:answer", str(db)),
+        example.self_improve("answers.py:answer"),
         steps={"ended": [], "adopt": "adopted"},
         agents={"propose": texts},
         answers=APPROVE,
