@@ -50,6 +50,11 @@ class Said:
         finish: Why it stopped, as OpenAI chat says it: stop, length, content_filter.
         delay: Seconds before the first byte.
         cut: The connection breaks in the middle of the answer.
+        short: A stream ends before its end, and as if nothing were the matter.
+        parts: Into so many parts the text of a stream is cut.
+        door: After the first part of a text the stream waits for it.
+        counts: Whether a stream says how many tokens it took.
+        refusal: Why the model declines, as OpenAI chat says it beside an empty answer.
     """
 
     text: str = ""
@@ -64,6 +69,17 @@ class Said:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     delay: float = 0.0
     cut: bool = False
+    short: bool = False
+    parts: int = 1
+    door: threading.Event | None = None
+    counts: bool = True
+    refusal: str = ""
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text of a stream, part by part."""
+        size = -(-len(self.text) // self.parts)
+        return [self.text[at : at + size] for at in range(0, len(self.text), size or 1)]
 
 
 @attrs.frozen
@@ -248,6 +264,7 @@ def _chat(heard: Heard, said: Said) -> tuple[Json, list[Event]]:
         for n, (id, use) in enumerate(_used(said))
     ]
     message: Json = {"role": "assistant", "content": said.text or None, **({"tool_calls": uses} if uses else {})}
+    message |= {"refusal": said.refusal} if said.refusal else {}
     finish = "tool_calls" if uses else said.finish
     usage = {
         "prompt_tokens": said.input_tokens,
@@ -257,11 +274,15 @@ def _chat(heard: Heard, said: Said) -> tuple[Json, list[Event]]:
     }
     choice: Json = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
     chunk: Json = {**head, "object": "chat.completion.chunk"}
+    deltas: list[Json] = [{"role": "assistant", "content": piece} for piece in said.pieces]
+    deltas += [{"tool_calls": [use]} for use in uses]
+    deltas += [{"refusal": said.refusal}] if said.refusal else []
     events: list[Event] = [
-        ("", {**chunk, "choices": [{"index": 0, "delta": message, "finish_reason": None}]}),
-        ("", {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}),
-        ("", {**chunk, "choices": [], "usage": usage}),
+        ("", {**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas
     ]
+    events.append(("", {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}))
+    if said.counts:
+        events.append(("", {**chunk, "choices": [], "usage": usage}))
     return {**head, "object": "chat.completion", "choices": [choice], "usage": usage}, events
 
 
@@ -345,12 +366,12 @@ def _anthropic(heard: Heard, said: Said) -> tuple[Json, list[Event]]:
     events: list[Event] = [("message_start", {"message": begun})]
     for n, block in enumerate(blocks):
         if block["type"] == "text":
-            empty, delta = {**block, "text": ""}, {"type": "text_delta", "text": block["text"]}
+            empty, deltas = {**block, "text": ""}, [{"type": "text_delta", "text": piece} for piece in said.pieces]
         else:
             empty = {**block, "input": {}}
-            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+            deltas = [{"type": "input_json_delta", "partial_json": json.dumps(block["input"])}]
         events.append(("content_block_start", {"index": n, "content_block": empty}))
-        events.append(("content_block_delta", {"index": n, "delta": delta}))
+        events += [("content_block_delta", {"index": n, "delta": delta}) for delta in deltas]
         events.append(("content_block_stop", {"index": n}))
     events += [("message_delta", {"delta": stop, "usage": usage}), ("message_stop", {})]
     return {**head, "content": blocks, **stop, "usage": usage}, [(name, {"type": name, **d}) for name, d in events]
@@ -377,7 +398,15 @@ def _gemini(heard: Heard, said: Said) -> tuple[Json, list[Event]]:
         "modelVersion": heard.model,
         "responseId": f"response-{next(_numbers)}",
     }
-    return whole, [("", whole)]
+    head = {name: value for name, value in whole.items() if name not in ("candidates", "usageMetadata")}
+    pieces = [{**head, "candidates": [_spoken([{"text": piece}])]} for piece in said.pieces[:-1]]
+    rest = [{"text": said.pieces[-1]}] if said.pieces else []
+    last = {**whole["candidates"][0], **_spoken([*rest, *parts[1 if said.text or not said.uses else 0 :]])}
+    return whole, [*(("", piece) for piece in pieces), ("", {**whole, "candidates": [last]})]
+
+
+def _spoken(parts: list[Json]) -> Json:
+    return {"index": 0, "content": {"role": "model", "parts": parts}}
 
 
 WRITERS: dict[Api, Callable[[Heard, Said], tuple[Json, list[Event]]]] = {
@@ -416,7 +445,28 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Tests look at what was heard."""
 
-    def _send(self, status: int, type: str, text: str, headers: Mapping[str, str], cut: bool = False) -> None:
+    def _stream(self, events: list[str], said: Said) -> None:
+        """One after the other, as the answer says."""
+        if said.door is None:
+            self._send(200, "text/event-stream", "".join(events), said.headers, said.cut)
+            return
+        first = next(n for n, event in enumerate(events, 1) if said.pieces[0] in event)
+        text = "".join(events)
+        self._send(200, "text/event-stream", text, said.headers, shown=len("".join(events[:first]).encode()))
+        while not said.door.wait(0.05) and not self.provider.closing.is_set():
+            pass
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write("".join(events[first:]).encode())
+
+    def _send(
+        self,
+        status: int,
+        type: str,
+        text: str,
+        headers: Mapping[str, str],
+        cut: bool = False,
+        shown: int | None = None,
+    ) -> None:
         self.close_connection = True
         body = text.encode()
         with contextlib.suppress(ConnectionError):  # who asked may have given up
@@ -425,7 +475,7 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in {**headers, **length}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.wfile.write(body[: len(body) // 2] if cut else body[:shown])
 
     def _json(self, status: int, tree: object, headers: Mapping[str, str] | None = None, cut: bool = False) -> None:
         self._send(status, "application/json", json.dumps(tree), headers or {}, cut)
@@ -470,7 +520,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             lines = [f"event: {name}\n" * bool(name) + f"data: {json.dumps(data)}\n\n" for name, data in events]
             lines += ["data: [DONE]\n\n"] if heard.api == "chat" else []
-            self._send(200, "text/event-stream", "".join(lines), said.headers, said.cut)
+            self._stream(lines[: 1 + len(lines) // 4] if said.short else lines, said)
 
 
 class Provider:

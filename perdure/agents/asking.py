@@ -18,18 +18,20 @@ from perdure.agents.reply import (
     COURSES,
     AgentError,
     Answering,
+    Began,
     Call,
     Cost,
     Event,
     Reply,
     Started,
+    Text,
     ToolEnded,
     ToolStarted,
     Usage,
     Used,
     Watch,
 )
-from perdure.agents.secrets import Secrets
+from perdure.agents.secrets import Secrets, Veil
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
 from perdure.agents.tools import CUT_OFF, task_of, used
@@ -75,7 +77,7 @@ class _Turn:
         watch: Watch | None,
     ) -> None:
         self._asked, self._op, self._off, self._thread, self._now = asked, op, off, thread, now
-        self._watch = watch
+        self._watch, self._heard = watch, False
         found = Standing.of(asked.known, op.agents)
         self._cut_off = asked.attempt.number > found.attempt + 1
         self._standing = attrs.evolve(found, attempt=asked.attempt.number)
@@ -88,6 +90,10 @@ class _Turn:
     @functools.cached_property
     def _secrets(self) -> Secrets:
         return Secrets(os.environ, _declared(self._op.agents))
+
+    @functools.cached_property
+    def _veil(self) -> Veil:
+        return Veil(self._secrets)
 
     async def taken(self) -> Answer | Again:
         reason = self._reason_not_to()
@@ -132,6 +138,7 @@ class _Turn:
             schema=self._schema,
             session=self._standing.session,
             repair=self._standing.repairs > 0,
+            live=self._watch is not None,
         )
         try:
             reply = await agent.answer(call, self._told)
@@ -139,6 +146,8 @@ class _Turn:
             raise
         except Exception as error:
             raise AgentError("crashed", f"{type(error).__name__}: {error}") from None
+        finally:
+            self._watched_text(self._veil.rest())
         hide = self._secrets.hide
         return attrs.evolve(
             reply,
@@ -149,18 +158,35 @@ class _Turn:
         )
 
     def _told(self, event: Event) -> None:
+        """Record and pass on what an agent does, without secrets."""
+        if isinstance(event, Text):
+            self._watched_text(self._veil.add(event.delta))
+            return
+        self._watched_text(self._veil.rest())
         hidden = {
             field.name: self._secrets.hide_tree(getattr(event, field.name)) for field in attrs.fields(type(event))
         }
         event = attrs.evolve(event, **hidden)
         if isinstance(event, Started):
             self._standing = attrs.evolve(self._standing, session=event.session)
-            self._asked.note({"agent": self._agent.name, "known": self._standing.known()})
-        if self._watch is not None:
-            try:
-                self._watch(self._asked.attempt, event)
-            except Exception:  # what watches must not decide what happens
-                logging.getLogger("perdure").exception("watch= raised at %r", event)
+            payer = {"payer": event.payer} if event.payer else {}
+            self._asked.note({"agent": self._agent.name, "known": self._standing.known(), **payer})
+        self._watched(event)
+
+    def _watched_text(self, text: str) -> None:
+        if text:
+            self._watched(Text(text))
+
+    def _watched(self, event: Event) -> None:
+        if self._watch is None:
+            return
+        if not self._heard:
+            self._heard = True
+            self._watched(Began(self._agent.name))
+        try:
+            self._watch(self._asked.attempt, event)
+        except Exception:  # what watches must not decide what happens
+            logging.getLogger("perdure").exception("watch= raised at %r", event)
 
     def _message(self, native: bool) -> str:
         standing, prompt = self._standing, self._op.prompt

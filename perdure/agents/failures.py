@@ -40,6 +40,9 @@ def classified(error: Exception, now: datetime | None = None) -> AgentError:
         error: Whatever litellm raised.
         now: Against which a date in `Retry-After` counts; the current time by default.
     """
+    inner = getattr(error, "original_exception", None)
+    if _named(error, "MidStreamFallbackError") and isinstance(inner, Exception):
+        error = inner  # which knows more
     text, status = str(error), getattr(error, "status_code", None)
     unheard = _named(error, "APIConnectionError") or "Connection error" in text
     if unheard:
@@ -53,7 +56,8 @@ def classified(error: Exception, now: datetime | None = None) -> AgentError:
 
 def _said(error: Exception, text: str) -> str:
     inner = _INNER.search(text)
-    return " ".join((inner[1] if inner else _PREFIX.sub("", text)).split())[:_LONGEST] or type(error).__name__
+    said = (inner[1] if inner else _PREFIX.sub("", text)).replace("\\'", "'")  # litellm prints some as bytes
+    return " ".join(said.split())[:_LONGEST] or type(error).__name__
 
 
 def _kind(error: Exception, status: int | None, text: str, after: timedelta | None, unheard: bool) -> Kind:

@@ -10,6 +10,7 @@ import asyncio
 import importlib.metadata
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import ModuleType
@@ -19,6 +20,7 @@ import attrs
 
 from perdure.agents.failures import classified
 from perdure.agents.reply import AgentError, Call, Cost, Json, Reply, Tell, Text, Usage, Use
+from perdure.agents.streaming import streamed
 from perdure.agents.structured import instructed
 from perdure.agents.tools import described
 from perdure.core.agents import Model
@@ -41,6 +43,8 @@ def load() -> ModuleType:
     import litellm
 
     litellm.suppress_debug_info = True
+    # It puts values into its own classes that are none of theirs, and pydantic would say so on the screen.
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
     return litellm
 
 
@@ -80,7 +84,7 @@ class Speaker:
         """
         import litellm  # loaded: see `speaker`
 
-        agent, key = self.agent, _key(self.agent)
+        agent = self.agent
         said: list[Json] = [*(call.session or ())]
         said += [{"role": "tool", "tool_call_id": result.id, "content": result.text} for result in call.results]
         said += [{"role": "user", "content": call.message}] if call.message else []
@@ -88,25 +92,29 @@ class Speaker:
             task = instructed(call.ask.prompt, call.schema, self.native)
             said.insert(0, {"role": "user", "content": task})
         system = [{"role": "system", "content": agent.system}] if agent.system else []
+        request: Json = {
+            "model": agent.model,
+            "messages": [*system, *said],
+            "base_url": agent.base_url,
+            "api_key": _key(agent),
+            "temperature": agent.temperature,
+            "max_tokens": agent.max_tokens,
+            "tools": [described(tool) for tool in agent.tools] or None,
+            "tool_choice": "none" if agent.tools and call.repair else None,
+            "response_format": _format(call.schema) if call.schema is not None and self.native else None,
+            "timeout": agent.timeout.total_seconds(),
+            "num_retries": 0,
+            "max_retries": 0,
+        }
         try:
-            response = await litellm.acompletion(
-                model=agent.model,
-                messages=[*system, *said],
-                base_url=agent.base_url,
-                api_key=key,
-                temperature=agent.temperature,
-                max_tokens=agent.max_tokens,
-                tools=[described(tool) for tool in agent.tools] or None,
-                tool_choice="none" if agent.tools and call.repair else None,
-                response_format=_format(call.schema) if call.schema is not None and self.native else None,
-                timeout=agent.timeout.total_seconds(),
-                num_retries=0,
-                max_retries=0,
-            )
+            whole = streamed(request, tell, agent.timeout) if call.live else litellm.acompletion(**request)
+            response: ModelResponse = await whole
+        except AgentError:
+            raise
         except Exception as error:  # of some hundred classes; their fields say what happened
             raise classified(error) from None
         reply = _whole(response, call, said[1:])
-        if reply.text:
+        if reply.text and not call.live:
             tell(Text(reply.text))
         return reply
 
@@ -154,7 +162,7 @@ def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
     """
     choice, usage, cost = response.choices[0], _usage(response), _cost(response)
     text = choice.message.content or ""
-    refusal = getattr(choice.message, "refusal", None)
+    refusal = (choice.message.provider_specific_fields or {}).get("refusal")
     if refusal or choice.finish_reason == "content_filter":
         raise AgentError("refused", refusal or "its provider withheld the answer", usage=usage, cost=cost)
     if choice.finish_reason == "length":
@@ -186,7 +194,9 @@ def _input(arguments: str) -> Json:
 
 def _usage(response: ModelResponse) -> Usage:
     """Each token once: providers count what they read from a cache among what they read."""
-    usage = response.usage
+    usage = getattr(response, "usage", None)
+    if usage is None:
+        return Usage()
     read, wrote = usage.prompt_tokens_details, usage.completion_tokens_details
     cached = getattr(read, "cached_tokens", None) or 0
     written = getattr(read, "cache_creation_tokens", None) or 0

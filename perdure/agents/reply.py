@@ -51,6 +51,7 @@ class Call:
         schema: The JSON Schema that the answer must fit; None where any text will do.
         session: The conversation to continue, as the agent itself named it; None begins one.
         repair: Only the form of the last answer is asked for again: no tool is needed, and none should be given.
+        live: Somebody listens: what is said is wanted as it comes.
     """
 
     ask: Ask[Any]  # whatever the answer is of
@@ -60,6 +61,7 @@ class Call:
     schema: Json | None = None
     session: Json | None = None
     repair: bool = False
+    live: bool = False
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------
@@ -126,10 +128,23 @@ class Reply:
 
 
 @attrs.frozen
+class Began:
+    """An agent that has something to say begins to say it: the first event of an attempt."""
+
+    agent: str
+
+
+@attrs.frozen
 class Started:
-    """The conversation has a name: recorded at once, so that an attempt after a crash can continue it."""
+    """The conversation has a name: recorded at once, so that an attempt after a crash can continue it.
+
+    Attributes:
+        session: The name.
+        payer: Whose account pays, where the agent says so: the name of a variable, or of a kind of login; never a key.
+    """
 
     session: Json
+    payer: str = ""
 
 
 @attrs.frozen
@@ -165,7 +180,7 @@ class Warned:
 
 
 #: For whoever watches; of these only `Started` is recorded.
-Event: TypeAlias = Started | Text | ToolStarted | ToolEnded | Warned
+Event: TypeAlias = Began | Started | Text | ToolStarted | ToolEnded | Warned
 Tell: TypeAlias = Callable[[Event], None]
 #: Who watches agents at work: called with the attempt and what happens in it, as it happens. Nothing waits for it.
 Watch: TypeAlias = Callable[[Attempt, Event], None]

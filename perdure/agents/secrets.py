@@ -45,9 +45,9 @@ class Secrets:
     def __init__(self, environment: Mapping[str, str], declared: Iterable[str]) -> None:
         named = {*declared, *filter(_NAMES.search, environment)}
         values = {environment[name] for name in named if len(environment.get(name, "")) >= _SHORTEST}
-        forms = {form for value in values for form in _forms(value)}
         # The longest first: what is hidden of a shorter one would spoil the longer one that contains it.
-        self._forms = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+        self._each = sorted({form for value in values for form in _forms(value)}, key=len, reverse=True)
+        self._forms = re.compile("|".join(map(re.escape, self._each))) if self._each else None
 
     def hide(self, text: str) -> str:
         """A text without them."""
@@ -72,6 +72,45 @@ class Secrets:
                 return {self.hide(key): self.hide_tree(item) for key, item in tree.items()}
             case _:
                 return tree
+
+    def _tellable(self, text: str) -> int:
+        """How much of a text can be told, however it goes on: its end may be the beginning of a secret."""
+        longest = len(self._each[0]) if self._each else 0
+        last = range(max(0, len(text) - longest + 1), len(text))
+        end = next((at for at in last if self._begins(text[at:])), len(text))
+        for found in self._forms.finditer(text) if self._forms is not None else ():
+            if found.start() < end < found.end():  # it may be a part of a longer one
+                return found.start()
+        return end
+
+    def _begins(self, end: str) -> bool:
+        return any(len(end) < len(form) and form.startswith(end) for form in self._each)
+
+
+class Veil:
+    """Hides secrets in a text that comes part by part, wherever it is cut: what may begin one is held back.
+
+    Example:
+        >>> veil = Veil(Secrets({"OPENAI_API_KEY": "hunter2-hunter2"}, ()))
+        >>> [veil.add("it is hunt"), veil.add("er2-hunter2 and"), veil.rest()]
+        ['it is ', '[hidden] and', '']
+    """
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._held = ""
+
+    def add(self, part: str) -> str:
+        """What can be told now that this came."""
+        text = self._held + part
+        end = self._secrets._tellable(text)
+        self._held = text[end:]
+        return self._secrets.hide(text[:end])
+
+    def rest(self) -> str:
+        """What was held back, now that nothing follows."""
+        text, self._held = self._held, ""
+        return self._secrets.hide(text)
 
 
 def _forms(value: str) -> Iterable[str]:

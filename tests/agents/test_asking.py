@@ -18,7 +18,21 @@ from worlds import Lab
 import perdure
 from perdure import Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
 from perdure.agents.asking import asks
-from perdure.agents.reply import COURSES, AgentError, Call, Cost, Event, Kind, Reply, Started, Tell, Usage
+from perdure.agents.reply import (
+    COURSES,
+    AgentError,
+    Began,
+    Call,
+    Cost,
+    Event,
+    Kind,
+    Reply,
+    Started,
+    Tell,
+    Text,
+    Usage,
+    Warned,
+)
 from perdure.core.asked import Again, Answer, Asked, Attempt
 from perdure.core.effect import Call as WorkflowCall
 from perdure.interpreters.durable.at_once import at_once
@@ -472,9 +486,59 @@ def test_whoever_watches_sees_no_secret_and_breaks_nothing(
     )
 
     assert outcome == Success("done")
-    assert seen == [Started("[hidden]")]
+    assert seen == [Began("coder"), Started("[hidden]")]
     assert "a bug of who watches" in caplog.text
     assert "hunter2" not in caplog.text
+
+
+@attrs.frozen
+class Stammerer:
+    """It says its text in parts, with a warning in between, and then fails or not."""
+
+    parts: tuple[str | Event, ...]
+    error: AgentError | None = None
+    name: str = "stammerer"
+    native: bool = True
+
+    async def answer(self, call: Call, tell: Tell) -> Reply:
+        for part in self.parts:
+            tell(Text(part) if isinstance(part, str) else part)
+        if self.error is not None:
+            raise self.error
+        return Reply(text="done")
+
+
+def heard(agent: Stammerer) -> list[Event]:
+    seen: list[Event] = []
+    asyncio.run(run_in_memory(ask("q", agent, "why?"), watch=lambda _, event: seen.append(event)))
+    return seen
+
+
+def test_a_secret_that_comes_in_parts_is_hidden_and_nothing_else_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+
+    seen = heard(Stammerer(("It is: h", "unter", "2-hunter2!", " 12")))
+
+    assert seen == [Began("stammerer"), Text("It is: "), Text("[hidden]!"), Text(" 12")]
+
+
+def test_what_was_held_back_is_told_before_anything_else_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+
+    assert heard(Stammerer(("hunt", Warned("slow"), "er2"), AgentError("config", "no"))) == [
+        Began("stammerer"),
+        Text("hunt"),
+        Warned("slow"),
+        Text("er2"),
+    ]
+
+
+def test_who_pays_is_recorded_with_the_attempt_at_once() -> None:
+    world = lab(Stammerer((Started("s1", "ANTHROPIC_API_KEY"),)))
+
+    assert ended(world) == Success("done")
+    assert [said["payer"] for said in world.noted if "payer" in said] == ["ANTHROPIC_API_KEY"]
+    assert world.noted[0]["known"]["session"] == "s1"
 
 
 def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:
@@ -484,7 +548,7 @@ def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:
         outcome = store.start(watched(), id="r1").result()
 
     assert outcome == Success("done")
-    assert seen == [("watched/q", Started("session"))]
+    assert seen == [("watched/q", Began("coder")), ("watched/q", Started("session"))]
 
 
 @workflow

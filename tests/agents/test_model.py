@@ -6,17 +6,19 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
 from fake_models import Provider, Said, Script, in_order
+from fake_models import Use as Wanted
 from returns.result import Failure, Success
 
 from perdure import StepFault, ask, run_in_memory
 from perdure.agents.model import speaker
-from perdure.agents.reply import AgentError, Call, Cost, Kind, Reply, Usage
+from perdure.agents.reply import AgentError, Call, Cost, Event, Kind, Reply, Tell, Text, Usage
 from perdure.core.agents import Model
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Ask
@@ -53,17 +55,30 @@ def model(provider: str, at: Provider, **more: Any) -> Model:
     return Model(more.pop("model", name), base_url=at.url + path, **more)
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["at once", "streamed"])
+def live(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether somebody listens: what holds of an answer that comes at once holds of one that comes in parts."""
+    streams: bool = request.param
+    monkeypatch.setattr(sys.modules[__name__], "LIVE", streams)
+    return streams
+
+
+#: Whether models are asked for streams in this test.
+LIVE = False
+
+
 def answered(agent: Model, output: Any = str, **more: Any) -> Any:
     """What an ask ends with, in memory."""
-    return asyncio.run(run_in_memory(ask("q", agent, "why?", output, **more)))
+    watch = (lambda _, event: None) if LIVE else None
+    return asyncio.run(run_in_memory(ask("q", agent, "why?", output, **more), watch=watch))
 
 
-def turn(agent: Model) -> Reply:
+def turn(agent: Model, tell: Tell = lambda _: None) -> Reply:
     """One turn alone."""
 
     async def main() -> Reply:
-        call = Call(ask=Ask("q", (agent,), "why?"), attempt=ATTEMPT, message="why?")
-        return await (await speaker(agent)).answer(call, lambda _: None)
+        call = Call(ask=Ask("q", (agent,), "why?"), attempt=ATTEMPT, message="why?", live=LIVE)
+        return await (await speaker(agent)).answer(call, tell)
 
     return asyncio.run(main())
 
@@ -244,6 +259,83 @@ def test_a_server_that_is_not_there_is_a_passing_fault() -> None:
 
     with pytest.raises(AgentError) as raised:
         turn(gone)
+
+    assert raised.value.kind == "transient"
+
+
+@pytest.mark.parametrize("case", ["in a text", "in a word"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_stream_that_ends_without_a_last_word_is_never_an_answer(provider: str, case: str) -> None:
+    text = "half of this never comes" if case == "in a text" else "half"
+
+    with Provider(in_order(Said(text, parts=4, short=True))) as at, pytest.raises(AgentError) as raised:
+        streamed(model(provider, at))
+
+    assert raised.value.kind == "transient"
+
+
+# -- streams ---------------------------------------------------------------------------------------------------------
+
+
+def streamed(agent: Model, tell: Tell = lambda _: None) -> Reply:
+    async def main() -> Reply:
+        call = Call(ask=Ask("q", (agent,), "why?"), attempt=ATTEMPT, message="why?", live=True)
+        return await (await speaker(agent)).answer(call, tell)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_a_model_says_is_told_while_it_says_it(provider: str) -> None:
+    door, told = threading.Event(), list[Event]()
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        door.set()  # only now the provider goes on
+
+    with Provider(in_order(Said("as it comes", parts=3, door=door))) as at:
+        reply = streamed(model(provider, at), tell)
+
+    assert told == [Text("as i"), Text("t co"), Text("mes")]
+    assert reply.text == "as it comes"
+    assert at.heard[0].stream
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_tool_is_wanted_in_a_stream_as_it_is_at_once(provider: str) -> None:
+    def look(city: str) -> str:
+        """Look."""
+        return city
+
+    wanted = Said("I look.", uses=(Wanted("look", {"city": "Rome"}), Wanted("look", {"city": "Oslo"})), parts=2)
+    with Provider(in_order(wanted)) as at:
+        reply = turn(model(provider, at, tools=[look]))
+
+    assert [(use.name, use.input) for use in reply.uses] == [("look", {"city": "Rome"}), ("look", {"city": "Oslo"})]
+    assert reply.text == "I look."
+    assert len({use.id for use in reply.uses}) == 2
+
+
+def test_a_model_that_declines_in_a_field_of_its_own_is_heard() -> None:
+    error, _ = failure("openai", in_order(Said("", refusal="I will not.")))
+
+    assert (error.kind, error.message) == ("refused", "I will not.")
+
+
+def test_tokens_that_a_stream_does_not_count_are_unknown_and_not_guessed() -> None:
+    with Provider(in_order(Said("yes", counts=False))) as at:
+        reply = streamed(model("openai", at))
+
+    assert (reply.usage, reply.cost) == (Usage(), Cost(None, "unknown"))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_stream_that_takes_too_long_altogether_is_given_up(provider: str) -> None:
+    from datetime import timedelta
+
+    never = threading.Event()
+    with Provider(in_order(Said("for ever", parts=2, door=never))) as at, pytest.raises(AgentError) as raised:
+        streamed(model(provider, at, timeout=timedelta(milliseconds=300)))
 
     assert raised.value.kind == "transient"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.agents.secrets import HIDDEN, Secrets
+from perdure.agents.secrets import HIDDEN, Secrets, Veil
 
 VALUE = "hunter2+hunter/2 é"
 values = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=8, max_size=40)
@@ -83,6 +83,30 @@ def test_what_looks_like_a_key_is_hidden_in_errors_only() -> None:
     )
     assert secrets.hide_error("Authorization: Bearer abcdefgh12345678") == f"Authorization: {HIDDEN}"
     assert secrets.hide("the variable sk-live-12345678 is named so") == "the variable sk-live-12345678 is named so"
+
+
+@given(
+    secrets=st.lists(st.text("abc-", min_size=8, max_size=10), max_size=3),
+    parts=st.lists(st.text("abc-", max_size=12), max_size=12),
+    planted=st.integers(0, 12),
+)
+def test_a_text_in_parts_hides_what_the_whole_text_hides(secrets: list[str], parts: list[str], planted: int) -> None:
+    for secret in secrets:  # cut in two, so that it is there at all
+        parts[planted:planted] = [secret[:planted], secret[planted:]]
+    hiding = Secrets({f"S{n}": secret for n, secret in enumerate(secrets)}, [f"S{n}" for n in range(len(secrets))])
+    veil = Veil(hiding)
+
+    told = "".join([*map(veil.add, parts), veil.rest()])
+
+    assert told == hiding.hide("".join(parts))
+
+
+def test_only_what_may_begin_a_secret_is_held_back() -> None:
+    veil = Veil(Secrets({"X_TOKEN": VALUE}, ()))
+
+    assert veil.add(f"plain text, {VALUE[:3]}") == "plain text, "
+    assert veil.add("!") == f"{VALUE[:3]}!"
+    assert veil.rest() == ""
 
 
 def test_a_short_value_is_no_secret() -> None:

@@ -1,7 +1,7 @@
 # What perdure calls of litellm, and nothing else: a checker that followed the real one would take a minute and 80 MB.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Self
 
 suppress_debug_info: bool
 
@@ -16,7 +16,7 @@ class ToolCall:
 class Message:
     content: str | None
     tool_calls: list[ToolCall] | None
-    refusal: str | None
+    provider_specific_fields: Mapping[str, Any] | None
 
 class Choice:
     finish_reason: str | None
@@ -37,22 +37,27 @@ class ModelResponse:
     model: str | None
     choices: list[Choice]
     usage: Usage
-    _hidden_params: Mapping[str, Any]
+    _hidden_params: dict[str, Any]
 
-async def acompletion(
-    *,
-    model: str,
-    messages: Sequence[Mapping[str, Any]],
-    base_url: str | None = ...,
-    api_key: str | None = ...,
-    temperature: float | None = ...,
-    max_tokens: int | None = ...,
-    tools: Sequence[Mapping[str, Any]] | None = ...,
-    tool_choice: str | None = ...,
-    response_format: Mapping[str, Any] | None = ...,
-    timeout: float | None = ...,
-    num_retries: int = ...,
-    max_retries: int = ...,
-) -> ModelResponse: ...
+class Delta:
+    content: str | None
+
+class StreamingChoices:
+    delta: Delta
+    finish_reason: str | None
+
+class ModelResponseStream:
+    choices: list[StreamingChoices]
+
+class CustomStreamWrapper:
+    completion_stream: AsyncIterator[Any] | None
+    make_call: Callable[..., Any] | None
+    chunks: list[ModelResponseStream]
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> ModelResponseStream: ...
+
+# A ModelResponse; with stream=True a CustomStreamWrapper.
+async def acompletion(**request: Any) -> Any: ...
+def stream_chunk_builder(chunks: list[ModelResponseStream]) -> ModelResponse: ...
 def supports_response_schema(model: str) -> bool: ...
 def get_model_info(model: str) -> Mapping[str, Any]: ...
