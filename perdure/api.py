@@ -17,9 +17,10 @@ from typing import Any, Generic, Literal, Self, TypeVar
 import attrs
 
 from perdure.agents.asking import asks
-from perdure.agents.reply import Watch
+from perdure.agents.live import Live
+from perdure.agents.reply import Event, Watch
 from perdure.core import codec
-from perdure.core.asked import Handlers, Thread
+from perdure.core.asked import Attempt, Handlers, Thread
 from perdure.core.effect import Call, Effect, Outcome
 from perdure.core.faults import Cancelled
 from perdure.core.leaves import Approved, Ask, Denied, Step, arguments_of, with_arguments
@@ -73,9 +74,16 @@ def default_handlers(thread: Thread, watch: Watch | None = None) -> Handlers:
 
     Args:
         thread: Where sync code runs.
-        watch: Called with what agents say and do.
+        watch: Called with what agents say and do. Beside it a file takes that too, for `perdure watch` and `logs -f`.
     """
-    return {Step: steps(thread), Ask: asks(thread, watch=watch)}
+    live = Live(os.environ)
+
+    def told(attempt: Attempt, event: Event) -> None:
+        live(attempt, event)
+        if watch is not None:
+            watch(attempt, event)
+
+    return {Step: steps(thread), Ask: asks(thread, watch=told)}
 
 
 # -- durable, for async code -----------------------------------------------------------------------------------------

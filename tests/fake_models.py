@@ -450,7 +450,7 @@ class _Handler(BaseHTTPRequestHandler):
         if said.door is None:
             self._send(200, "text/event-stream", "".join(events), said.headers, said.cut)
             return
-        first = next(n for n, event in enumerate(events, 1) if said.pieces[0] in event)
+        first = next(n for n, event in enumerate(events, 1) if json.dumps(said.pieces[0])[1:-1] in event)
         text = "".join(events)
         self._send(200, "text/event-stream", text, said.headers, shown=len("".join(events[:first]).encode()))
         while not said.door.wait(0.05) and not self.provider.closing.is_set():

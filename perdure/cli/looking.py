@@ -15,9 +15,11 @@ import click
 from perdure.cli import completion, printing
 from perdure.cli.common import Common, command
 from perdure.cli.exits import Exit
+from perdure.cli.overhearing import Heard, Listing
 from perdure.cli.printing import ago, line, pretty, state, table, visible
+from perdure.cli.progress import followed, lines_of
 from perdure.cli.spending import Spent
-from perdure.cli.steps import Fold, Step, checked, event_line, event_tree, failure, outcome_of, when
+from perdure.cli.steps import Fold, Step, checked, event_tree, failure, outcome_of, when
 from perdure.core.identity import idempotency_key
 from perdure.interpreters.durable.errors import Corrupt, NotFound
 from perdure.interpreters.durable.ports import Entry, Gate, Run, Status
@@ -42,8 +44,6 @@ _STATUSES: Final[dict[State, tuple[Status, ...]]] = {
     "dead": ("dead",),
     "succeeded": ("succeeded",),
 }
-#: How often `logs -f` looks, in seconds.
-_LOOK: Final = 0.1
 
 
 def _span(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -380,7 +380,7 @@ def why(common: Common, run_id: str) -> Exit:
 
 @command("perdure logs @last -f\nperdure logs @last --jsonl --since 5m")
 @click.argument("run_id", metavar="RUN", shell_complete=completion.runs)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run ends or rests.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run ends or rests; tells what agents say, too.")
 @click.option("--since", callback=_span, metavar="DURATION", help="Only what was recorded so recently.")
 @click.option("--step", metavar="STEP", help="Only of this path or name.")
 @click.option("--jsonl", is_flag=True, help="One JSON object a line.")
@@ -390,32 +390,30 @@ def logs(common: Common, run_id: str, follow: bool, since: timedelta | None, ste
         raise click.UsageError("--json is one document, and -f has no end: use --jsonl")
     after = int(time.time() * 1000) - since // timedelta(milliseconds=1) if since is not None else 0
     told: list[dict[str, Any]] = []
+    listing = Listing()
 
-    def tell(run: Run, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            if entry.at < after or (step is not None and step not in (entry.path, entry.path.rpartition("/")[2])):
-                continue
-            if jsonl:
-                printing.out(json.dumps({"schema": "perdure.event/1", **event_tree(run.run_id, entry)}))
-            elif common.json:
-                told.append(event_tree(run.run_id, entry))
-            else:
-                printing.out(f"{'+' + ago(entry.at - run.created_at):>8} {event_line(entry)}")
+    def tell(run: Run, each: Entry | Heard) -> None:
+        if each.at < after or (step is not None and step not in (each.path, each.path.rpartition("/")[2])):
+            return
+        if jsonl:
+            name = "heard" if isinstance(each, Heard) else "event"
+            tree = each.tree(run.run_id) if isinstance(each, Heard) else event_tree(run.run_id, each)
+            printing.out(json.dumps({"schema": f"perdure.{name}/1", **tree}))
+        elif common.json:
+            told.extend([event_tree(run.run_id, each)] if isinstance(each, Entry) else [])
+        else:
+            for at, text in lines_of(listing, each):
+                printing.out(f"{'+' + ago(at - run.created_at):>8} {text}")
 
     with common.look() as looker:
         record = Record.of(looker, run_id)
         if record.damage is not None:
             raise record.damage
-        run, seq = record.run, len(record.entries)
-        tell(run, record.entries)
-        held = follow
-        while held:
-            held = looker.held(looker.row(run.run_id))  # asked first: what it recorded before it rested is told too
-            more = looker.entries_after(run.run_id, seq)
-            tell(run, more)
-            seq += len(more)
-            if held:
-                time.sleep(_LOOK)
+        run = record.run
+        for each in record.entries:
+            tell(run, each)
+        for heard in followed(looker, run, record.entries) if follow else ():
+            tell(run, heard)
         seen = looker.view(looker.row(run.run_id))
     if not jsonl:
         common.tell(

@@ -27,7 +27,7 @@ VERBS: Final = {
     },
     "Run": {"run": "runs", "resume": "runs", "cancel": "runs"},
     "People": {"inbox": "people", "approve": "people", "deny": "people", "answer": "people", "signal": "people"},
-    "Inspect": {"ps": "looking", "show": "looking", "why": "looking", "logs": "looking"},
+    "Inspect": {"ps": "looking", "show": "looking", "why": "looking", "logs": "looking", "watch": "watching"},
     "Operate": {
         "agents": "agents",
         "doctor": "care",

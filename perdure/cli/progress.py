@@ -6,22 +6,26 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from perdure.cli.common import Common
+from perdure.cli.overhearing import Heard, Listing, Overheard
 from perdure.cli.printing import ago, line
 from perdure.cli.steps import Fold, checked, event_line
 from perdure.interpreters.durable.ports import Entry, Run
 
 if TYPE_CHECKING:
-    from perdure.interpreters.durable.adapters.worker import Worker
+    from perdure.interpreters.durable.adapters.worker import Onlooker
 
 Tell: TypeAlias = Callable[[Entry], None]
 
+#: How often whoever follows a run of another process looks, in seconds.
+_LOOK: Final = 0.1
+
 
 @contextlib.contextmanager
-def following(common: Common, worker: Worker, run: Run) -> Iterator[Tell]:
-    """Say what is recorded of a run, as it is recorded.
+def following(common: Common, looker: Onlooker, run: Run) -> Iterator[Tell]:
+    """Say what is recorded of a run that is driven here, as it is recorded.
 
     Args:
         run: Its row before it is driven; steps that it finished before are told as skipped.
@@ -32,13 +36,15 @@ def following(common: Common, worker: Worker, run: Run) -> Iterator[Tell]:
     if common.quiet:
         yield _nothing
         return
-    entries = worker.entries_after(run.run_id, 0)
+    entries = looker.entries_after(run.run_id, 0)
     checked(run, entries)
     fold = Fold(entries)
     if sys.stderr.isatty():
         from perdure.cli.tree import live
 
-        with live(run, fold) as drawn:
+        skipped = {path for path, step in fold.steps.items() if step.state == "done"}
+        fold.rest(run, held=False)
+        with live(run, fold, skipped, overhearing(looker, run, fold)) as drawn:
             yield drawn
         return
     common.say(f"run {run.run_id} ({line(run.workflow)})")
@@ -55,3 +61,39 @@ def following(common: Common, worker: Worker, run: Run) -> Iterator[Tell]:
 
 def _nothing(_: Entry) -> None:
     return None
+
+
+def overhearing(looker: Onlooker, run: Run, fold: Fold) -> Overheard:
+    """Whoever listens to the agents of a run from now on."""
+    return Overheard(looker.journal.database_id(), run.run_id, fold.steps.values())
+
+
+def followed(looker: Onlooker, run: Run, entries: list[Entry]) -> Iterator[Entry | Heard]:
+    """What is recorded of a run, and what its agents say and do, until nobody drives it.
+
+    Args:
+        run: Its row.
+        entries: What is known already.
+    """
+    fold, seq, held = Fold(entries), len(entries), True
+    overheard = overhearing(looker, run, fold)
+    while held:
+        held = looker.held(looker.row(run.run_id))  # asked first: what it recorded before it rested is told too
+        more = looker.entries_after(run.run_id, seq)
+        yield from overheard.more(fold.steps.values())  # what was said before these ends
+        for entry in more:
+            fold.add(entry)
+            yield entry
+        yield from overheard.more(fold.steps.values())  # and after these beginnings
+        seq += len(more)
+        if held:
+            time.sleep(_LOOK)
+
+
+def lines_of(listing: Listing, each: Entry | Heard) -> Iterator[tuple[int, str]]:
+    """The lines that something is told in, each with its time; what was said before comes first."""
+    if isinstance(each, Heard):
+        yield from ((heard.at, text) for heard, text in listing.add(each))
+        return
+    yield from ((heard.at, text) for heard, text in listing.rest(each.path))
+    yield each.at, event_line(each)

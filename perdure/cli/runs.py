@@ -25,7 +25,7 @@ from perdure.interpreters.durable.ports import TERMINAL, Run
 
 if TYPE_CHECKING:
     from perdure.interpreters.durable.adapters.places import Target
-    from perdure.interpreters.durable.adapters.worker import Worker
+    from perdure.interpreters.durable.adapters.worker import Onlooker, Worker
     from perdure.interpreters.durable.replay import OnChange
 
 #: Timers nearer than this are waited for here; for later ones the run parks and the command ends.
@@ -125,7 +125,7 @@ def resume(
     async def take_up(worker: Worker) -> Exit:
         row = worker.row(worker.resolve(run_id))
         if row.status in TERMINAL:
-            return _ended(common, worker, row)
+            return ended(common, worker, row)
         return await _drive(common, worker, row, place, on_change=on_change, rename=names)
 
     return _work(common, take_up, threads, lease)
@@ -213,7 +213,7 @@ async def _drive(
     from perdure.interpreters.durable.adapters import places
 
     if row.status in TERMINAL:
-        return _ended(common, worker, row)
+        return ended(common, worker, row)
     stopped: list[signal.Signals] = []
     try:
         with printing.stdout_kept(), following(common, worker, row) as tell:
@@ -257,7 +257,7 @@ async def _drive(
     if stopped and row.status not in TERMINAL:
         _report(common, worker, row, f"perdure resume {row.run_id}")
         return Exit.INTERRUPTED if stopped[0] is signal.SIGINT else Exit.TERMINATED
-    return _ended(common, worker, row)
+    return ended(common, worker, row)
 
 
 def _under_other_names(
@@ -278,14 +278,15 @@ def _under_other_names(
 _ENDS = {"succeeded": Exit.DONE, "failed": Exit.FAILED, "dead": Exit.FAILED, "cancelled": Exit.CANCELLED}
 
 
-def _ended(common: Common, worker: Worker, row: Run) -> Exit:
-    _report(common, worker, row)
+def ended(common: Common, looker: Onlooker, row: Run) -> Exit:
+    """Tell how a run stands that nobody drives now, and how a command ends that drove it or watched."""
+    _report(common, looker, row)
     return _ENDS.get(row.status, Exit.FAILED if row.status == "blocked" else Exit.SUSPENDED)
 
 
-def _report(common: Common, worker: Worker, row: Run, next: str | None = None) -> None:
+def _report(common: Common, looker: Onlooker, row: Run, next: str | None = None) -> None:
     """Tell how a run stands: the value on stdout, all else on stderr; or one document."""
-    seen = worker.view(row)
+    seen = looker.view(row)
     outcome = outcome_of(row)
     next = next or seen.unblock or f"perdure show {row.run_id}"
     if common.json:

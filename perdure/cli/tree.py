@@ -14,12 +14,15 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
+from perdure.cli.overhearing import Overheard
 from perdure.cli.printing import ago, line
 from perdure.cli.steps import Fold, Step
 from perdure.interpreters.durable.ports import Entry, Run
 
 #: The last so many steps are drawn: a tree higher than the screen cannot be redrawn in place.
 _DRAWN = 30
+#: So many characters of what an agent says.
+_WORDS = 60
 _STYLES = {
     "done": "green",
     "failed": "red",
@@ -31,12 +34,21 @@ _STYLES = {
 }
 
 
+def _silent(_: str) -> str:
+    return ""
+
+
 @contextlib.contextmanager
-def live(run: Run, fold: Fold) -> Iterator[Callable[[Entry], None]]:
-    """Draw the steps on stderr while they are recorded."""
-    # The tree is drawn by a thread of rich's own.
-    lock, skipped = threading.Lock(), {path for path, step in fold.steps.items() if step.state == "done"}
-    fold.rest(run, held=False)
+def live(run: Run, fold: Fold, skipped: set[str], overheard: Overheard) -> Iterator[Callable[[Entry], None]]:
+    """Draw the steps on stderr while they are recorded.
+
+    Args:
+        run: Its row.
+        fold: Its steps.
+        skipped: Paths of those that were done before.
+        overheard: Of its agents.
+    """
+    lock = threading.Lock()  # the tree is drawn by a thread of rich's own
 
     def tell(entry: Entry) -> None:
         with lock:
@@ -44,7 +56,9 @@ def live(run: Run, fold: Fold) -> Iterator[Callable[[Entry], None]]:
 
     def drawn() -> Group:
         with lock:
-            return Group(drawing(f"{run.workflow}  {run.run_id}", fold, skipped, int(time.time() * 1000)))
+            overheard.more(fold.steps.values())
+            title, now = f"{run.workflow}  {run.run_id}", int(time.time() * 1000)
+            return Group(drawing(title, fold, skipped, now, overheard.last))
 
     plain = click.get_current_context().color is False
     console = Console(file=sys.stderr, highlight=False, no_color=plain or None)
@@ -52,8 +66,16 @@ def live(run: Run, fold: Fold) -> Iterator[Callable[[Entry], None]]:
         yield tell
 
 
-def drawing(title: str, fold: Fold, skipped: set[str], now: int) -> Tree:
-    """The steps as a tree of their paths."""
+def drawing(title: str, fold: Fold, skipped: set[str], now: int, last: Callable[[str], str] = _silent) -> Tree:
+    """The steps as a tree of their paths.
+
+    Args:
+        title: The root.
+        fold: The steps.
+        skipped: Paths of those that were done before.
+        now: The time.
+        last: The last words of the agent that is at a path.
+    """
     root = Tree(Text(line(title), style="bold"))
     branches: dict[str, Tree] = {}
     steps = list(fold.steps.values())
@@ -66,11 +88,11 @@ def drawing(title: str, fold: Fold, skipped: set[str], now: int) -> Tree:
             if place not in branches:
                 branches[place] = above.add(Text(line(parts[depth - 1]), style="dim"))
             above = branches[place]
-        above.add(_told(step, step.path in skipped, now))
+        above.add(_told(step, step.path in skipped, now, last(step.path) if step.state == "running" else ""))
     return root
 
 
-def _told(step: Step, skipped: bool, now: int) -> Text:
+def _told(step: Step, skipped: bool, now: int, last: str) -> Text:
     text = Text(line(step.name))
     text.append(f"  {'skipped' if skipped else step.state}", style=_STYLES[step.state])
     if step.attempts > 1 and step.tries:
@@ -78,4 +100,6 @@ def _told(step: Step, skipped: bool, now: int) -> Text:
     if not skipped:
         since = step.tries[-1].started_at if step.tries else step.started_at
         text.append(f"  {ago((step.ended_at or now) - since)}", style="dim")
+    if last:
+        text.append(f"  {line(last, _WORDS)}", style="italic dim")
     return text

@@ -20,9 +20,9 @@ from anyio.lowlevel import RunVar
 
 from perdure.agents import environment
 from perdure.agents.harness.adapter import Adapter, Reading, Room, SessionLost
-from perdure.agents.harness.places import home_of, log_of, run_of, scratch_of
 from perdure.agents.harness.versions import version_of
 from perdure.agents.harness.worktree import worktree
+from perdure.agents.places import home_of, log_of, run_of, scratch_of
 from perdure.agents.process import Limits, Unstartable, run_process
 from perdure.agents.reply import AgentError, Call, Reply, Tell
 from perdure.agents.secrets import Secrets

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 
-from perdure.agents.harness.places import run_of
+from perdure.agents.places import run_of
 from perdure.agents.reply import AgentError
 from perdure.core.asked import Attempt
 

@@ -1,4 +1,4 @@
-"""Where a coding agent's leavings are: beside nothing of the user's, and for the user's eyes only."""
+"""Where what agents leave is: beside nothing of the user's, and for the user's eyes only."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def log_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
     return _step(environ, attempt) / f"attempt-{attempt.number}.log"
 
 
+def events_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
+    """The file that keeps what the agent says and does in an attempt, while it does it."""
+    return _step(environ, attempt) / f"attempt-{attempt.number}.events.jsonl"
+
+
 def scratch_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
     """A fresh folder for the files of one turn: not in a shared one, where some harnesses trust no file."""
     step = _step(environ, attempt)
@@ -38,5 +43,10 @@ def scratch_of(environ: Mapping[str, str], attempt: Attempt) -> Path:
 
 
 def _step(environ: Mapping[str, str], attempt: Attempt) -> Path:
+    return root_of(environ) / run_of(attempt) / attempt.idempotency_key[:16]
+
+
+def root_of(environ: Mapping[str, str]) -> Path:
+    """The folder with all of it: `RUN/STEP/…` in there."""
     state = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "state"
-    return Path(state) / "perdure" / "agents" / run_of(attempt) / attempt.idempotency_key[:16]
+    return Path(state) / "perdure" / "agents"
