@@ -10,25 +10,30 @@ import os
 import threading
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 import attrs
 
 from perdure.agents.asking import asks
 from perdure.agents.live import Live
 from perdure.agents.reply import Event, Watch
+from perdure.agents.retention import tidy
 from perdure.core import codec
 from perdure.core.asked import Attempt, Handlers, Thread
 from perdure.core.effect import Call, Effect, Outcome
 from perdure.core.faults import Cancelled
+from perdure.core.identity import idempotency_key
 from perdure.core.leaves import Approved, Ask, Denied, Step, arguments_of, with_arguments
 from perdure.interpreters.durable.errors import Conflict, NotFound, Unusable
 from perdure.interpreters.durable.ports import TERMINAL, Entry, Gate, Run
 from perdure.interpreters.durable.replay import OnChange
 from perdure.interpreters.durable.state import View, Waiting, view
 from perdure.interpreters.handlers import steps
+
+if TYPE_CHECKING:
+    from perdure.interpreters.durable.adapters.worker import Worker
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -86,6 +91,26 @@ def default_handlers(thread: Thread, watch: Watch | None = None) -> Handlers:
     return {Step: steps(thread), Ask: asks(thread, watch=told)}
 
 
+def tidied(worker: Worker) -> None:
+    """Remove what agents left of old runs of a database, at most once a day.
+
+    Raises:
+        Unusable: The bounds that the environment sets are none.
+    """
+
+    def ended(run_id: str) -> frozenset[str]:
+        run = worker.journal.find(run_id)
+        if run is None or run.status not in TERMINAL:
+            return frozenset()
+        paths = {entry.path for entry in worker.entries_after(run_id, 0)}
+        return frozenset(idempotency_key(worker.journal.database_id(), run_id, path)[:16] for path in paths)
+
+    try:
+        tidy(os.environ, worker.journal.database_id, ended, datetime.now(UTC))
+    except ValueError as error:
+        raise Unusable(str(error)) from None
+
+
 # -- durable, for async code -----------------------------------------------------------------------------------------
 
 
@@ -134,6 +159,7 @@ class AsyncStore:
             call: Call[A, E] = with_arguments(effect, tree)
         except (codec.CodecError, TypeError) as error:
             raise Unusable(f"the arguments of {effect!r} cannot be stored: {error}") from error
+        tidied(self._worker)
         mine = self._worker.new_run(call, found.text, found.folder, codec.dumps(tree, Any), id, key)
         run = await self._worker.store.start(mine)
         if run.status not in TERMINAL and (run == mine or not self._worker.held(run)):
@@ -161,6 +187,7 @@ class AsyncStore:
 
         Whatever else is wrong is raised by `result()`.
         """
+        tidied(self._worker)
         handle = await self.handle(run_id)
         run = await self._worker.found(run_id)
         if run.status not in TERMINAL:

@@ -273,6 +273,7 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
                 "agent": each.agent,
                 "model": each.model,
                 "version": each.version,
+                "payer": each.payer,
                 "tool": each.tool,
                 "spent": each.spent.tree(),
             }
@@ -296,8 +297,9 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
         who = f", {line(each.agent)}" if each.agent else ""
         who += f" uses {line(each.tool)}" if each.tool else ""
         lines.append(f"  attempt {each.number}{end}{who}{': ' + line(each.error, 1000) if each.error else ''}")
-        if str(each.spent):
-            lines.append(f"    {each.spent}")
+        paid = [str(each.spent), f"paid by {line(each.payer)}" if each.payer else ""]
+        if any(paid):
+            lines.append(f"    {'; '.join(filter(None, paid))}")
         if each.trace:
             lines.append(printing.cut(visible(each.trace.rstrip()), more, full))
     if step.state == "done":

@@ -172,6 +172,7 @@ def _work(
     """Be a worker while something is done."""
     import asyncio
 
+    from perdure.api import tidied
     from perdure.interpreters.durable.adapters.worker import Worker
 
     async def work() -> Exit:
@@ -179,6 +180,7 @@ def _work(
             common.path, durability="fast" if fast else "full", threads=threads, lease=timedelta(seconds=lease)
         )
         try:
+            tidied(worker)
             code = await what(worker)
         finally:
             await worker.close()

@@ -33,6 +33,7 @@ class Try:
 
     Attributes:
         agent: Who was asked, once that is known; `model` and `version` are what it says of itself.
+        payer: Whose account paid, as the agent says: the name of a variable, or of a kind of login.
         tool: The tool of its that was used in this attempt, if it was one.
         spent: What it took.
     """
@@ -45,6 +46,7 @@ class Try:
     agent: str | None = None
     model: str | None = None
     version: str | None = None
+    payer: str | None = None
     tool: str | None = None
     spent: Spent = NOTHING_SPENT
 
@@ -191,6 +193,7 @@ class Fold:
             tried = step.tries[-1]
             tried.agent, tried.model = said.get("agent", tried.agent), said.get("model", tried.model)
             tried.version, tried.tool = said.get("version", tried.version), said.get("tool", tried.tool)
+            tried.payer = said.get("payer", tried.payer)
             tried.spent = Spent.of(said["spent"]) if "spent" in said else tried.spent
         if "rename" in tree:
             self.steps = {new: self.steps[old] for old, new in self._renamed(tree["rename"])}

@@ -107,6 +107,7 @@ def test_the_conversation_is_announced_once_and_first(stage: Stage) -> None:
     (told,) = stage.play("tool")
 
     assert type(told.events[0]) is Started
+    assert told.events[0].payer == ("ANTHROPIC_API_KEY" if stage.name == "claude_code" else "")
     assert sum(isinstance(event, Started) for event in told.events) == 1
     assert isinstance(told.reply, Reply)
     assert told.reply.session is not None

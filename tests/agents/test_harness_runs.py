@@ -45,7 +45,7 @@ def end(text, **more):
     sys.exit()
 
 SESSION = argv[argv.index("--resume") + 1] if "--resume" in argv else "5f170155-0000-4000-8000-000000000001"
-say(type="system", subtype="init", model="m", mcp_servers=[])
+say(type="system", subtype="init", model="m", mcp_servers=[], apiKeySource="none")
 if "refuse" in told:
     say(type="result", subtype="success", is_error=True, api_error_status=429, result="usage limit reached",
         usage={"input_tokens": 1, "output_tokens": 0}, total_cost_usd=0)
@@ -117,6 +117,50 @@ def test_a_coding_agent_answers_on_a_database_and_no_secret_is_in_it(place: Path
     everything = b"".join(path.read_bytes() for path in place.parent.rglob("*") if path.is_file())
     assert b"done: [hidden]" in everything
     assert b"correct horse" not in everything.replace(b"MY_KEY", b"")
+
+
+def test_who_paid_is_recorded_and_shown_as_the_harness_says_it(place: Path) -> None:
+    done = perdure_command("run", "flows.py:flow", "-i", '"refuse"', "--id", "r", "--json")
+
+    assert done.returncode == 1, done.stderr
+    shown = json.loads(perdure_command("show", "r", "work", "--json").stdout)
+    assert {each["payer"] for each in shown["tries"]} == {"login"}  # also of a turn that came to nothing
+    assert "paid by login" in perdure_command("show", "r", "work").stdout
+
+
+def test_what_a_harness_does_can_be_followed_and_holds_no_secret(place: Path) -> None:
+    perdure_command("run", "flows.py:flow", "-i", '"hello"', "--id", "r", "--json")
+
+    [file] = place.parent.rglob("attempt-1.events.jsonl")
+    told = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(each["event"], each.get("agent", each.get("session"))) for each in told] == [
+        ("Began", "claude-code"),
+        ("Started", SESSION),
+    ]
+    assert file.parent == next(place.parent.rglob("attempt-1.log")).parent
+
+
+def test_a_new_run_removes_what_an_old_one_left_once_that_has_ended(place: Path) -> None:
+    def leavings() -> set[str]:
+        return {path.parent.parent.name for path in place.parent.rglob("attempt-1.log")}
+
+    perdure_command("run", "flows.py:flow", "-i", '"hello"', "--id", "old", "--json")
+    for path in sorted(place.parent.rglob("agents/old/**/*")):
+        os.utime(path, (0, 0))
+
+    perdure_command("run", "flows.py:flow", "-i", '"hello"', "--id", "new", "--json")
+
+    assert leavings() == {"new"}
+
+
+def test_a_bound_that_is_no_number_is_told_before_anything_starts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_KEEP_MB", "much")
+
+    done = perdure_command("run", "flows.py:flow", "-i", '"hello"', "--id", "r")
+
+    assert done.returncode == 2
+    assert "PERDURE_KEEP_MB='much': give a whole number, such as 30, or unset it" in done.stderr
+    assert not (place / "starts").exists()
 
 
 def test_the_next_agent_is_asked_where_the_first_is_over_its_limits(place: Path) -> None:

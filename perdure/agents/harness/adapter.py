@@ -142,11 +142,11 @@ class Reading(abc.ABC):
         source: Source = "unknown" if self.usd is None else "reported"
         return Cost(self.usd, source)
 
-    def start(self, session: Json) -> Iterator[Started]:
-        """Announce the conversation, once."""
+    def start(self, session: Json, payer: str = "") -> Iterator[Started]:
+        """Announce the conversation, once, and who pays for it where the harness says so."""
         if self.started is None:
             self.started = session
-            yield Started(session)
+            yield Started(session, payer)
 
     def pay(self, usd: object) -> None:
         """Add what a part cost. A model without a price is said to cost nothing: that is not known, then."""

@@ -87,7 +87,8 @@ class _Reading(Reading):
         match event:
             case {"type": "system", "subtype": "init", "session_id": str(session)}:
                 self.model = str(event.get("model", ""))
-                yield from self.start(session)
+                payer = str(event.get("apiKeySource", ""))
+                yield from self.start(session, "login" if payer == "none" else payer)
                 for server in event.get("mcp_servers", ()):
                     if server.get("status") == "failed":
                         yield Warned(f"the server of tools {server.get('name')!r} did not start")
