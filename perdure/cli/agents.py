@@ -1,4 +1,4 @@
-"""`agents`: which coding agents are installed here, in which version, and whether they know who you are."""
+"""`agents`: which coding agents are installed here, in which version, whether they know who you are, and work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
+import click
 
-from perdure.cli import printing
+from perdure.cli import completion, printing
 from perdure.cli.common import Common, command
+from perdure.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from perdure.agents.harness.adapter import Adapter
+    from perdure.core.agents import Harness
 
 #: login: its own file of a login is there. key: a variable with a key is set. none: neither. unknown: it keeps logins
 #: where they cannot be seen.
@@ -51,29 +56,85 @@ class Found:
         return f"{self.agent:<11} {self.version or '?':<10} {says}"
 
 
-@command("perdure agents\nperdure agents --json")
-def agents(common: Common) -> None:
-    """Say which coding agents are installed, and who is logged in."""
+@command("perdure agents\nperdure agents --live ClaudeCode\nperdure agents --live openai/gpt-4o")
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.agents)
+@click.option(
+    "--live", is_flag=True, help="Ask each for one word. That costs what it costs: a fraction of a cent or two."
+)
+@click.option("--env", multiple=True, metavar="VARIABLE", help="With --live: pass it on; may be given often.")
+def agents(common: Common, names: tuple[str, ...], live: bool, env: tuple[str, ...]) -> Exit:
+    """Say which coding agents are installed, and who is logged in.
+
+    With --live each of them, or each NAME, is asked for one word in an empty folder, where it may only read; a NAME
+    may be a model, too. Nothing of it is recorded.
+    """
     import anyio
 
-    found = anyio.run(look_for_all)
-    text = "\n".join(printing.line(each.text, 300) for each in found)
-    common.tell("agents", {"agents": [attrs.asdict(each) for each in found]}, text, ["perdure doctor"])
+    models = [name for name in names if "/" in name]
+    if models and not live:
+        raise click.UsageError(f"{models[0]} is a model, of which nothing is installed: ask it with --live")
+    found = _named(anyio.run(look_for_all), [name for name in names if "/" not in name], bool(names))
+    if not live:
+        text = "\n".join(printing.line(each.text, 300) for each in found)
+        next = ["perdure doctor"]
+        common.tell("agents", {"agents": [attrs.asdict(each) for each in found]}, text, next)
+        return Exit.DONE
+    return _live(common, found if names else [each for each in found if each.path is not None], models, env)
+
+
+def _live(common: Common, found: list[Found], models: list[str], env: tuple[str, ...]) -> Exit:
+    import anyio
+
+    from perdure.cli import trying
+    from perdure.core.faults import Defect
+
+    try:
+        asked = [trying.model(name) for name in models]
+    except Defect as error:
+        raise click.UsageError(str(error)) from None
+    for name in env:
+        if name not in os.environ:
+            raise click.UsageError(f"--env {name}: it is not set here")
+    who = ", ".join([*(each.agent for each in found), *models])
+    if who:
+        common.say(f"asks for one word: {printing.line(who)} ({trying.TERMS})")
+    with printing.stdout_kept():
+        tried = anyio.run(trying.try_all, found, asked, env)
+    text = "\n".join(each.text for each in tried) or "no coding agent is installed, so none was asked"
+    common.tell("live", {"tried": [each.tree for each in tried]}, text, ["perdure agents"])
+    return Exit.DONE if tried and all(each.works for each in tried) else Exit.FAILED
+
+
+def _named(found: list[Found], names: list[str], named: bool) -> list[Found]:
+    """Those that are meant: by the name of the class or of the program, in whatever case."""
+    if not named:
+        return found
+    known = {each.lower(): agent for agent in found for each in (agent.agent, agent.program) if each}
+    for name in names:
+        if name.lower() not in known:
+            raise click.UsageError(f"there is no coding agent {name!r}; there are: {', '.join(f.agent for f in found)}")
+    return [known[name.lower()] for name in names]
+
+
+def adapters() -> Iterator[tuple[type[Harness], str]]:
+    """The coding agents that can be installed, each with the module of its adapter."""
+    from perdure.agents.harness.known import ADAPTERS, adapter_named
+
+    yield from ((cls, name) for cls, name in ADAPTERS.items() if adapter_named(name).package)
 
 
 async def look_for_all() -> list[Found]:
     """Every coding agent that perdure knows, installed or not."""
     import anyio
 
-    from perdure.agents.harness.known import ADAPTERS, adapter_named
+    from perdure.agents.harness.known import adapter_named
 
     found: dict[str, Found] = {}
 
     async def look(agent: str, adapter: Adapter[Any]) -> None:  # of whatever agent
         found[agent] = await _found(agent, adapter, os.environ)
 
-    every = [(cls.__name__, adapter_named(name)) for cls, name in ADAPTERS.items()]
-    listed = [(agent, adapter) for agent, adapter in every if adapter.package]
+    listed = [(cls.__name__, adapter_named(name)) for cls, name in adapters()]
     async with anyio.create_task_group() as group:
         for agent, adapter in listed:
             group.start_soon(look, agent, adapter)

@@ -59,6 +59,14 @@ def gates(context: click.Context, _: str) -> Iterator[CompletionItem]:
 
 
 @_quietly
+def agents(_: click.Context, __: str) -> Iterator[CompletionItem]:
+    """Names of coding agents."""
+    from perdure.cli.agents import adapters
+
+    yield from (CompletionItem(cls.__name__) for cls, _module in adapters())
+
+
+@_quietly
 def targets(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """Files, and the workflows in them, read and not imported."""
     where, mark, _name = incomplete.rpartition(":")

@@ -24,11 +24,12 @@ class Exit(enum.IntEnum):
         member.meaning, member.refusals = meaning, refusals
         return member
 
-    DONE = 0, "done; for `run` and `resume`: the run succeeded"
+    DONE = 0, "done; for `run`, `resume` and `watch`: the run succeeded"
     FAILED = (
         1,
         (
-            "failed, or blocked by a defect; `check`, `demo`, `diff --exit-code`, `doctor`, `plan --policy`, `replay` "
+            "failed, or blocked by a defect; `agents --live`, `check`, `demo`, `diff --exit-code`, `doctor`, "
+            "`plan --policy`, `replay` "
             "found something"
         ),
         errors.Blocked,

@@ -34,4 +34,9 @@ def test_every_document_is_one_of_them(terminal: Terminal) -> None:
 
     told = {terminal.here(*command, "--json").document["schema"] for command in commands}
 
-    assert told == {f"perdure.{name}/1" for name in NAMES} - {"perdure.event/1", "perdure.heard/1", "perdure.demo/1"}
+    assert told == {f"perdure.{name}/1" for name in NAMES} - {
+        "perdure.event/1",
+        "perdure.heard/1",
+        "perdure.demo/1",
+        "perdure.live/1",
+    }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_models import Provider, Said, in_order
 from terminal import Terminal
 
 
@@ -105,12 +108,18 @@ def test_the_doctor_names_the_agents_that_are_here(
     terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere(monkeypatch, "google-antigravity")
-    assert diagnosed(terminal, "coding agents") == ("ok", "none installed; perdure agents says more")
+    assert diagnosed(terminal, "coding agents") == (
+        "ok",
+        "none installed; perdure agents says more, perdure agents --live asks each",
+    )
 
     install(machine, "codex", "codex-cli 0.171.0")
     install(machine, "pi", "")
 
-    assert diagnosed(terminal, "coding agents") == ("ok", "Codex 0.171.0, Pi ?; perdure agents says more")
+    assert diagnosed(terminal, "coding agents") == (
+        "ok",
+        "Codex 0.171.0, Pi ?; perdure agents says more, perdure agents --live asks each",
+    )
 
 
 def test_the_doctor_says_whether_models_can_be_asked(
@@ -122,6 +131,136 @@ def test_the_doctor_says_whether_models_can_be_asked(
 
     missing = "not installed, and needed to ask a Model: pip install 'perdure[models]'"
     assert diagnosed(terminal, "models") == ("ok", missing)
+
+
+# -- live ------------------------------------------------------------------------------------------------------------
+
+#: Speaks as Claude Code does, and leaves what it was started with.
+CLAUDE = r"""
+import json, os, sys
+
+if "--version" in sys.argv:
+    print("9.9.9 (Claude Code)")
+    sys.exit()
+with open(os.environ["HOME"] + "/started", "w") as file:
+    json.dump({"argv": sys.argv, "cwd": os.getcwd(), "files": os.listdir(), "told": sys.stdin.read()}, file)
+key = os.environ.get("ANTHROPIC_API_KEY")
+print(json.dumps({"type": "system", "subtype": "init", "session_id": "s", "model": "sonnet", "mcp_servers": [],
+    "apiKeySource": "ANTHROPIC_API_KEY" if key else "none"}), flush=True)
+end = {"is_error": True, "api_error_status": 401, "result": f"no such key {key}"} if key == "sk-wrong-key" else {
+    "is_error": False, "result": "ready"}
+print(json.dumps({"type": "result", "subtype": "success", "total_cost_usd": 0.25,
+    "usage": {"input_tokens": 11, "output_tokens": 7}, **end}), flush=True)
+"""
+
+
+@pytest.fixture
+def claude(machine: Path) -> Path:
+    """Claude Code is installed, and somebody is logged in."""
+    program = machine.parent / "programs" / "claude"
+    program.write_text(f"#!{sys.executable}\n{CLAUDE}")
+    program.chmod(stat.S_IRWXU)
+    (machine / ".claude").mkdir()
+    (machine / ".claude" / ".credentials.json").write_text("{}")
+    return machine
+
+
+@pytest.mark.parametrize("name", ["ClaudeCode", "claude", "claudecode"])
+def test_a_coding_agent_is_asked_for_one_word_where_it_can_only_read(
+    terminal: Terminal, claude: Path, name: str
+) -> None:
+    said = terminal.here("agents", "--live", name)
+
+    assert said.code == 0, said.err
+    assert said.out.startswith("ClaudeCode  works: it said 'ready' in ")
+    assert "; tokens 11 in, 7 out; $0.25 reported; paid by login\n" in said.out
+    assert "at most 3 replies, 2 minutes, and 0.25 USD where that is told" in said.err
+    started = json.loads((claude / "started").read_text())
+    assert started["argv"][started["argv"].index("--max-budget-usd") + 1] == "0.25"
+    assert "Edit" not in started["argv"][started["argv"].index("--tools") + 1]
+    assert (started["files"], started["told"]) == ([], "Answer with the one word: ready")
+    assert not Path(started["cwd"]).exists()
+
+
+def test_nothing_of_a_live_test_is_kept(terminal: Terminal, claude: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(claude / "state"))
+
+    assert terminal.here("agents", "--live").code == 0
+
+    assert [path for path in (claude / "state").rglob("*") if path.is_file()] == []
+    assert not terminal.database.exists()
+
+
+def test_a_key_is_used_where_nobody_is_logged_in_and_never_shown(
+    terminal: Terminal, claude: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (claude / ".claude" / ".credentials.json").unlink()
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-wrong-key")
+
+    said = terminal.here("agents", "--live", "--json")
+
+    [tried] = said.document["tried"]
+    assert said.code == 1
+    assert (tried["works"], tried["kind"], tried["payer"]) == (False, "auth", "ANTHROPIC_API_KEY")
+    assert tried["message"] == "auth (401): no such key [hidden]"
+    assert tried["spent"]["usd"] == "0.25"
+    assert "sk-wrong-key" not in said.out + said.err
+
+
+def test_what_is_named_and_not_installed_does_not_work(terminal: Terminal, claude: Path) -> None:
+    said = terminal.here("agents", "--live", "Codex", "claude")
+
+    assert said.code == 1
+    assert "Codex       does not work: config: it is not installed: npm install -g @openai/codex" in said.out
+    assert "ClaudeCode  works" in said.out
+
+
+def test_a_model_is_asked_too(terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+    with Provider(in_order("Ready.", Said(status=429, error="slow down"))) as at:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{at.url}/v1")
+        good = terminal.here("agents", "--live", "openai/gpt-4o")
+        bad = terminal.here("agents", "--live", "openai/gpt-4o")
+
+    assert good.code == 0, good.err
+    assert good.out.startswith("openai/gpt-4o works: it said 'Ready.' in ")
+    assert "tokens 11 in, 7 out; $0.0000975 priced" in good.out
+    assert bad.code == 1
+    assert "openai/gpt-4o does not work: rate (429): slow down (after " in bad.out
+    assert len(at.heard) == 2
+    assert at.heard[0].body["max_tokens"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--live", "Cladue"], "there is no coding agent 'Cladue'; there are: ClaudeCode, Codex"),
+        (["openai/gpt-4o"], "ask it with --live"),
+        (["--live", "openai/"], "say the provider too"),
+        (["--live", "--env", "NO_SUCH"], "--env NO_SUCH: it is not set here"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_before_anything_is(
+    terminal: Terminal, machine: Path, words: list[str], why: str
+) -> None:
+    said = terminal.here("agents", *words)
+
+    assert said.code == 2
+    assert why in said.err
+
+
+def test_where_none_is_installed_none_was_asked(
+    terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere(monkeypatch, "google-antigravity")
+
+    said = terminal.here("agents", "--live")
+
+    assert (said.code, said.out.splitlines()[0]) == (1, "no coding agent is installed, so none was asked")
+
+
+def test_agents_can_be_named_without_asking_them(terminal: Terminal, machine: Path) -> None:
+    assert [each["agent"] for each in terminal.here("agents", "pi", "--json").document["agents"]] == ["Pi"]
 
 
 def nowhere(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
