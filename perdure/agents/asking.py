@@ -159,6 +159,8 @@ class _Turn:
 
     def _told(self, event: Event) -> None:
         """Record and pass on what an agent does, without secrets."""
+        if self._watch is None and not isinstance(event, Started):
+            return
         if isinstance(event, Text):
             self._watched_text(self._veil.add(event.delta))
             return

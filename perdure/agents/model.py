@@ -84,7 +84,7 @@ class Speaker:
         """
         import litellm  # loaded: see `speaker`
 
-        agent = self.agent
+        agent, live = self.agent, call.live and self.agent.stream
         said: list[Json] = [*(call.session or ())]
         said += [{"role": "tool", "tool_call_id": result.id, "content": result.text} for result in call.results]
         said += [{"role": "user", "content": call.message}] if call.message else []
@@ -107,14 +107,14 @@ class Speaker:
             "max_retries": 0,
         }
         try:
-            whole = streamed(request, tell, agent.timeout) if call.live else litellm.acompletion(**request)
+            whole = streamed(request, tell, agent.timeout) if live else litellm.acompletion(**request)
             response: ModelResponse = await whole
         except AgentError:
             raise
         except Exception as error:  # of some hundred classes; their fields say what happened
             raise classified(error) from None
         reply = _whole(response, call, said[1:])
-        if reply.text and not call.live:
+        if reply.text and not live:
             tell(Text(reply.text))
         return reply
 

@@ -175,6 +175,7 @@ class Model:
         native: Whether its provider holds it to a JSON Schema. None: where litellm's list says so. Else the schema
             is put at the end of the prompt; the answer is judged the same.
         timeout: How long one reply may take.
+        stream: Whether it is asked for a stream where somebody listens; False for a server that has none.
         tools: Functions and steps that it may use. What they take and give has a JSON form. `perdure.attempt()` in one
             has an idempotency key of this very call. A step that is `once` is never called again after a call whose
             end nobody knows.
@@ -196,6 +197,7 @@ class Model:
     key: str | None = attrs.field(default=None, kw_only=True)
     native: bool | None = attrs.field(default=None, kw_only=True)
     timeout: timedelta = attrs.field(default=timedelta(minutes=10), kw_only=True, validator=_positive)
+    stream: bool = attrs.field(default=True, kw_only=True)
     tools: tuple[Callable[..., Any], ...] = attrs.field(
         default=(), kw_only=True, converter=_functions, validator=_tools
     )  # Any: whatever a tool gives

@@ -301,6 +301,16 @@ def test_what_a_model_says_is_told_while_it_says_it(provider: str) -> None:
     assert at.heard[0].stream
 
 
+def test_a_server_that_has_no_streams_is_asked_at_once() -> None:
+    told: list[Event] = []
+
+    with Provider(in_order("all of it")) as at:
+        streamed(model("openai", at, stream=False), told.append)
+
+    assert not at.heard[0].stream
+    assert told == [Text("all of it")]
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_tool_is_wanted_in_a_stream_as_it_is_at_once(provider: str) -> None:
     def look(city: str) -> str:
