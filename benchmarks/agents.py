@@ -39,7 +39,7 @@ _KEY = "PERDURE_BENCHMARK_KEY"
 @workflow
 def ask_model(url: str, n: int) -> Do[list[str]]:
     """The same question to a model `n` times, one after the other."""
-    return (yield from _asking(Model(_MODEL, base_url=url, key=_KEY), n))
+    return (yield from _asking(Model(_MODEL, base_url=url, key=_KEY, stream=False), n))
 
 
 @workflow

@@ -54,6 +54,7 @@ class Said:
         parts: Into so many parts the text of a stream is cut.
         door: After the first part of a text the stream waits for it.
         counts: Whether a stream says how many tokens it took.
+        streams: Whether its provider has streams; else it answers at once, whatever is asked for.
         refusal: Why the model declines, as OpenAI chat says it beside an empty answer.
     """
 
@@ -74,6 +75,7 @@ class Said:
     door: threading.Event | None = None
     counts: bool = True
     refusal: str = ""
+    streams: bool = True
 
     @property
     def pieces(self) -> list[str]:
@@ -513,7 +515,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(said.status, _error(heard.api, said), said.headers)
             return
         whole, events = WRITERS[heard.api](heard, said)
-        if not heard.stream:
+        if not (heard.stream and said.streams):
             self._json(200, whole, said.headers, said.cut)
         elif heard.api == "gemini" and query.get("alt") != ["sse"]:
             self._json(200, [whole], said.headers, said.cut)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -17,6 +17,10 @@ from perdure.agents.reply import AgentError, Json, Tell, Text
 
 if TYPE_CHECKING:
     from litellm import CustomStreamWrapper, ModelResponse
+
+
+#: What mends it where the server knows no streams.
+_NO_STREAMS: Final = "; if its server has no streams, say so: Model(…, stream=False)"
 
 
 async def streamed(request: Json, tell: Tell, timeout: timedelta) -> ModelResponse:
@@ -46,7 +50,9 @@ async def streamed(request: Json, tell: Tell, timeout: timedelta) -> ModelRespon
     except TimeoutError:
         raise AgentError("transient", f"it took longer than {timeout}") from None
     if not raw.ended(stream):
-        raise AgentError("transient", "its answer broke off in the middle")
+        spoken = any(part.choices and part.choices[0].delta.content for part in parts)
+        why = "its answer broke off in the middle" if spoken else f"its stream held no answer{_NO_STREAMS}"
+        raise AgentError("transient", why)
     response: ModelResponse = litellm.stream_chunk_builder(parts)
     if raw.refusal:
         response.choices[0].message.provider_specific_fields = {"refusal": raw.refusal}

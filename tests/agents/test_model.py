@@ -301,6 +301,15 @@ def test_what_a_model_says_is_told_while_it_says_it(provider: str) -> None:
     assert at.heard[0].stream
 
 
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])  # of Gemini's an answer at once is understood, too
+def test_a_server_that_does_not_stream_is_told_with_what_mends_it(provider: str) -> None:
+    with Provider(in_order(Said("all of it", streams=False))) as at, pytest.raises(AgentError) as raised:
+        streamed(model(provider, at))
+
+    assert raised.value.kind == "transient"
+    assert "stream=False" in raised.value.message
+
+
 def test_a_server_that_has_no_streams_is_asked_at_once() -> None:
     told: list[Event] = []
 
