@@ -52,19 +52,27 @@ class Heard:
 
 @attrs.define
 class _Voice:
-    """One attempt that is being listened to."""
+    """One attempt that is being listened to: who makes it, the line that they are at, the tool that they use."""
 
     path: str
     attempt: int
     tail: Tail
     agent: str = ""
-    last: str = ""
+    text: str = ""
+    tool: str = ""
 
     def more(self) -> Iterator[Heard]:
         for said in self.tail.more():
-            if said.get("event") == "Began":
-                self.agent = str(said.get("agent"))
-            self.last = _last(self.last, said)
+            match said:
+                case {"event": "Began", "agent": str(agent)}:
+                    self.agent = agent
+                case {"event": "Text", "delta": str(delta)}:
+                    lines = [each for each in f"{self.text}{delta}".split("\n") if each.strip()]
+                    self.text, self.tool = (lines[-1][-_PIECE:] if lines else ""), ""
+                case {"event": "ToolStarted", "name": str(name)}:
+                    self.text, self.tool = "", f"uses {name} {_told(said.get('input'))}"
+                case _:  # of the others nothing is left to be seen
+                    pass
             yield Heard(self.path, self.attempt, self.agent, said)
 
 
@@ -104,24 +112,12 @@ class Overheard:
     def last(self, path: str) -> str:
         """The last words of who is at a step, or the tool that they use; empty where nothing was heard."""
         with self._lock:
-            voices = [voice for voice in self._voices.values() if voice.path == path and voice.last.strip()]
-        return f"{voices[-1].agent}: {voices[-1].last.strip()}" if voices else ""
+            said = [(v.agent, v.tool or v.text) for v in self._voices.values() if v.path == path]
+        return next((f"{agent}: {last.strip()}" for agent, last in reversed(said) if last), "")
 
     def _voice(self, step: Step, number: int) -> _Voice:
         key = idempotency_key(self._database_id, self._run_id, step.recorded_path)
         return _Voice(step.path, number, Tail(events_of(os.environ, Attempt(self._run_id, step.path, number, key))))
-
-
-def _last(before: str, said: Line) -> str:
-    """What is last to be seen of an agent, on one short line."""
-    match said:
-        case {"event": "Text", "delta": str(delta)}:
-            spoken = before if not before.startswith("uses ") else ""
-            return f"{spoken}{delta}".rstrip().rpartition("\n")[2][-_PIECE:] + (" " if delta[-1:].isspace() else "")
-        case {"event": "ToolStarted", "name": str(name)}:
-            return f"uses {name} {_told(said.get('input'))}"
-        case _:
-            return before
 
 
 def _told(value: Any) -> str:  # Any: a JSON tree

@@ -8,12 +8,19 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 from terminal import PATIENCE, Terminal
 
+from perdure.agents.live import Live
+from perdure.agents.reply import Began, Event, Text, ToolEnded, ToolStarted
+from perdure.cli.overhearing import Overheard
 from perdure.cli.steps import Fold
 from perdure.cli.tree import drawing
+from perdure.core.asked import Attempt
+from perdure.core.identity import idempotency_key
 from perdure.interpreters.durable.chain import chained, genesis
 from perdure.interpreters.durable.ports import Entry, Kind
 
@@ -52,6 +59,51 @@ def test_steps_are_drawn_under_their_scopes() -> None:
         "│       └── b[red]\\x1b  running  attempt 2  6.0s",
         "└── gate  waiting  5.0s",
     ]
+
+
+def test_a_running_step_shows_the_last_words_of_its_agent() -> None:
+    fold = Fold(
+        journal(
+            ("begin", "flow/done", 1, {"as": "ask -> int"}),
+            ("end", "flow/done", 1, {"ok": 1}),
+            ("begin", "flow/work", 1, {"as": "ask -> int"}),
+        )
+    )
+    console = Console(width=120, file=io.StringIO(), record=True)
+
+    console.print(drawing("flow  r1", fold, set(), 10_000, lambda path: f"coder: [b]{path}\x1b{'x' * 100}"))
+
+    done, work = console.export_text().splitlines()[1:]
+    assert done == "├── done  done  1.0s"
+    assert work == f"└── work  running  7.0s  coder: [b]flow/work\\x1b{'x' * 36}…"
+
+
+def words_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *events: Event) -> str:
+    """What is seen of an agent after it said and did this."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    fold = Fold(journal(("begin", "flow/work", 1, {"as": "ask -> int"})))
+    overheard = Overheard("d1", "r1", fold.steps.values())
+    attempt = Attempt("r1", "flow/work", 1, idempotency_key("d1", "r1", "flow/work"))
+    for event in (Began("coder"), *events):
+        Live(os.environ)(attempt, event)
+    overheard.more(fold.steps.values())
+    return overheard.last("flow/work")
+
+
+@pytest.mark.parametrize(
+    ("events", "last"),
+    [
+        ((), ""),
+        ((Text("I lo"), Text("ok.")), "coder: I look."),
+        ((Text("I look.\nAnd"), Text(" now?\n\n")), "coder: And now?"),
+        ((Text("I look."), ToolStarted("1", "Bash", {"command": "ls -l"})), "coder: uses Bash ls -l"),
+        ((ToolStarted("1", "Bash", {}), ToolEnded("1", True, "a b c"), Text("There")), "coder: There"),
+    ],
+)
+def test_the_last_of_an_agent_is_its_line_or_its_tool(
+    events: tuple[Event, ...], last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert words_of(tmp_path, monkeypatch, *events) == last
 
 
 def test_only_the_last_steps_of_many_are_drawn() -> None:
