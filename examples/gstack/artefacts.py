@@ -143,6 +143,13 @@ class Change:
 
 
 @attrs.frozen
+class Changes:
+    """Several edits, each on top of the one before."""
+
+    changes: list[Change]
+
+
+@attrs.frozen
 class Checks:
     """What the project's own commands say."""
 
@@ -178,8 +185,13 @@ class Triage:
 class Fixed:
     """A fix in a commit of its own, and whether it stayed."""
 
-    commit: str
+    message: str
     status: Literal["verified", "reverted", "nothing to do"]
+
+
+@attrs.frozen
+class Mended:
+    fixes: list[Fixed]
 
 
 @attrs.frozen
@@ -254,4 +266,4 @@ class Retro:
 
 
 #: What is kept as a file.
-Artefact = Lines | Design | PlanReview | Plan | Triage | Posture | Release | Readiness | Watch | Retro
+Artefact = Lines | Design | PlanReview | Plan | Triage | Mended | Posture | Release | Readiness | Watch | Retro

@@ -16,8 +16,8 @@ from perdure.components import panel, review_loop
 
 @prompt("prompts/office_hours/questions.md")
 def questions_prompt(idea: str, frame: Frame, context: str) -> None: ...
-@prompt("prompts/office_hours/push.md")
-def push_prompt(idea: str, answers: str) -> None: ...
+@prompt("prompts/office_hours/press.md")
+def press_prompt(idea: str, answers: str) -> None: ...
 @prompt("prompts/office_hours/landscape.md")
 def landscape_prompt(terms: str) -> None: ...
 @prompt("prompts/office_hours/premises.md")
@@ -38,8 +38,8 @@ def interview(team: Team, idea: str, context: str) -> Do[str, StepFault]:
     said: list[str] = []
     for question in (wanted.first, wanted.second, wanted.third):
         said.append(f"{question}\n{(yield from suspend('answer', str, prompt=question))}")
-    pushed = yield from team.first.asks("push", push_prompt(idea, "\n\n".join(said)), str)
-    said.append(f"{pushed}\n{(yield from suspend('answer', str, prompt=pushed))}")
+    pressed = yield from team.first.asks("press", press_prompt(idea, "\n\n".join(said)), str)
+    said.append(f"{pressed}\n{(yield from suspend('answer', str, prompt=pressed))}")
     return "\n\n".join(said)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from artefacts import (
     Audit,
     Change,
+    Changes,
     Design,
     File,
     Finding,
@@ -72,8 +73,10 @@ def mend(prompt: str) -> Change:
     return Change("fix: nothing", [])
 
 
-def mend_bug(prompt: str) -> Change:
-    return edited(prompt, "fix: greet whoever says no name", ANYBODY, TEST_NOBODY)
+def mend_bugs(prompt: str) -> Changes:
+    if "without a name" not in prompt:
+        return Changes([])
+    return Changes([edited(prompt, "fix: greet whoever says no name", ANYBODY, TEST_NOBODY)])
 
 
 def attacked(prompt: str) -> Findings:
@@ -134,7 +137,7 @@ ANSWERS: dict[str, Callable[[str], object]] = {
     "Adversary": attacked,
     "Mend the findings": mend,
     "Use it": used,
-    "Mend one bug": mend_bug,
+    "Mend the bugs": mend_bugs,
     "Hunt": lambda _: Findings([]),
     "Is there a hole": lambda _: Findings([]),
     "Hold it against the plan": lambda _: Audit("minor", 90, [], ["Visitors are greeted by name."]),

@@ -12,7 +12,21 @@ import sys
 from pathlib import Path
 
 import attrs
-from artefacts import Artefact, Audit, Change, Checks, Fixed, Health, Lines, Metrics, Readiness, Release, Stopped
+from artefacts import (
+    Artefact,
+    Audit,
+    Change,
+    Changes,
+    Checks,
+    Fixed,
+    Health,
+    Lines,
+    Mended,
+    Metrics,
+    Readiness,
+    Release,
+    Stopped,
+)
 from returns.result import Failure, Result, Success
 
 from perdure import Effect, StepFault, fail, pure, step
@@ -169,16 +183,20 @@ def commit(folder: str, change: Change) -> str:
 
 
 @step
-def try_fix(folder: str, change: Change) -> Fixed:
-    """A fix in a commit of its own, which is reverted if the checks do not pass with it."""
+def try_fixes(folder: str, changes: Changes) -> Mended:
+    """Each fix in a commit of its own, which is reverted if the checks do not pass with it."""
+    return Mended([tried(folder, change) for change in changes.changes])
+
+
+def tried(folder: str, change: Change) -> Fixed:
     before = git(folder, "rev-parse", "HEAD")
     after = written(folder, change)
     if after == before:
-        return Fixed(after, "nothing to do")
+        return Fixed(change.message, "nothing to do")
     if checked(Path(folder, "work")).approved:
-        return Fixed(after, "verified")
+        return Fixed(change.message, "verified")
     git(folder, "revert", "--no-edit", after)
-    return Fixed(after, "reverted")
+    return Fixed(change.message, "reverted")
 
 
 @step
@@ -273,11 +291,13 @@ def ci(folder: str, release: Release) -> Result[Checks, Stopped]:
 @step
 def readiness(folder: str, release: Release) -> Readiness:
     """Which stages were gone through, and whether code was changed after what they saw."""
-    passed, warnings = ["ci: passed"], []
+    passed, warnings = ["ci: passed"], list[str]()
     for stage in ("plan", "review", "qa", "cso", "ship"):
         file = Path(folder, "artefacts", f"{stage}.md")
         seen = file.read_text().rpartition("At ")[2].strip().rstrip(".") if file.exists() else ""
-        later = git(folder, "diff", "--name-only", seen, release.commit, "--", "*.py") if seen and stage != "plan" else ""
+        later = (
+            git(folder, "diff", "--name-only", seen, release.commit, "--", "*.py") if seen and stage != "plan" else ""
+        )
         told = "not run" if not seen else f"before changes of {' '.join(later.split())}" if later else "current"
         (passed if told == "current" else warnings).append(f"{stage}: {told}")
     return Readiness(passed, warnings)
