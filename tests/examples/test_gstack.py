@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from plans import without_agents
 from returns.result import Failure, Success
 
-from perdure import Denied, Exhausted, plan
+from perdure import Denied, Do, Exhausted, Scripted, approval, ask, plan, saga, suspend, workflow
 from perdure.cli import policies
 from perdure.core.workflow import block_of
 from perdure.interpreters.durable.adapters import places
@@ -23,6 +25,7 @@ from perdure.interpreters.plan.survey import survey
 from perdure.testing import PlanSnapshot, assert_crash_safe, each, simulate
 
 FOLDER = Path(__file__).parents[2] / "examples" / "gstack"
+PAGE = Path(__file__).parents[2] / "docs" / "gstack.md"
 IDEA = "Greet visitors by name."
 #: The lines of the thirteen templates of the original that the example is held against, and a fifth of them.
 ORIGINAL, MOST = 6_699, 1_340
@@ -329,3 +332,167 @@ def test_every_policy_is_proved_of_every_stage(named: str) -> None:
 
 def test_no_policy_is_broken_by_a_cycle() -> None:
     assert not judged(flow("cycle", "cycle")("shop", IDEA, live=True)).violations
+
+
+# -- breaches --------------------------------------------------------------------------------------------------------
+
+
+@workflow(name="cycle")
+def planned_only(folder: str) -> Do[None]:
+    yield from flow("planning", "autoplan")(folder)
+    yield from flow("building", "build")(folder)
+
+
+@workflow(name="cycle")
+def designed_only(folder: str) -> Do[None]:
+    yield from flow("office_hours", "office_hours")(folder, IDEA)
+    yield from flow("building", "build")(folder)
+
+
+@workflow
+def curious(folder: str) -> Do[None]:
+    found = yield from ask("landscape", Scripted("first", {}), "What do others know?")
+    yield from suspend("search-terms", str, show=found)
+
+
+@workflow(name="autoplan")
+def unquestioned(folder: str) -> Do[None]:
+    yield from flow("planning", "lenses")(folder, False, True, False)
+
+
+@workflow(name="cycle")
+def without_premises(folder: str) -> Do[None]:
+    yield from unquestioned(folder)
+
+
+def release() -> Any:
+    from artefacts import Release
+
+    return Release("work", "0.2.0", "HEAD")
+
+
+@workflow(name="ship")
+def hasty(folder: str) -> Do[None]:
+    import world
+
+    yield from world.push(folder, release())
+    yield from world.passing("ship", world.verify(folder))
+    yield from approval("ship-it")
+
+
+@workflow(name="cycle")
+def reviewed_late(folder: str) -> Do[None]:
+    yield from flow("shipping", "ship")(folder)
+    yield from flow("reviewing", "review")(folder)
+
+
+@workflow
+def merged_unseen(folder: str) -> Do[None]:
+    yield from saga(flow("landing", "release")(folder, release()))
+
+
+@workflow
+def deployed_only(folder: str) -> Do[None]:
+    import world
+
+    yield from approval("merge-it")
+    yield from world.deploy(folder, "HEAD")
+
+
+@workflow
+def chatty(folder: str) -> Do[None]:
+    for _ in range(26):
+        yield from suspend("answer", str)
+
+
+BREACHES = {
+    "nothing is built before a person approved the design": planned_only,
+    "nothing is built before a person approved the plan": designed_only,
+    "nothing is searched for that a person did not allow": curious,
+    "no reviewed plan without premises that stand": without_premises,
+    "nothing is pushed that was not verified": hasty,
+    "nothing is pushed before the gate": hasty,
+    "nothing is edited after it was pushed": reviewed_late,
+    "nothing is pushed that was not reviewed, used and attacked": reviewed_late,
+    "nothing is merged before a person said so": merged_unseen,
+    "nothing goes live that was not merged": deployed_only,
+    "a cycle does not ask for ever": chatty,
+}
+
+
+def test_a_breach_of_every_policy_is_planted() -> None:
+    assert list(BREACHES) == [policy.name for policy in policies.of(block_of(flow("cycle", "cycle")))]
+
+
+@pytest.mark.parametrize("policy", BREACHES)
+def test_a_breach_of_a_policy_is_found(policy: str) -> None:
+    assert policy in [violation.policy for violation in judged(BREACHES[policy]("shop")).violations]
+
+
+# -- on SQLite, by hand ----------------------------------------------------------------------------------------------
+
+
+def cli(*arguments: str, folder: Path) -> tuple[int, Any]:
+    """Run `perdure … --json` in a folder: its exit code and its document."""
+    done = subprocess.run(
+        [sys.executable, "-m", "perdure", *arguments, "--json"],
+        cwd=folder,
+        env={**os.environ, "PERDURE_DB": str(folder / "runs.db")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_stranger_takes_a_release_through_its_gates_by_the_command_line(shop: str, tmp_path: Path) -> None:
+    for named in list(STAGES)[:6]:
+        simulate(stage(named, shop), answers=people()).value()
+
+    codes = [
+        cli("run", f"{FOLDER}/shipping.py:ship", "-a", "folder=shop", "--id", "s1", folder=tmp_path)[0],
+        cli("approve", "s1", "ship-it", "--by", "ann", folder=tmp_path)[0],
+        cli("resume", "s1", folder=tmp_path)[0],
+        cli("run", f"{FOLDER}/landing.py:land_and_deploy", "-a", "folder=shop", "--id", "l1", folder=tmp_path)[0],
+        cli("approve", "l1", "confirm-setup", "--by", "ann", folder=tmp_path)[0],
+        cli("resume", "l1", folder=tmp_path)[0],
+    ]
+    before = page(shop, "Ann")
+    codes += [cli("approve", "l1", "merge-it", "--by", "ann", folder=tmp_path)[0]]
+    ended, document = cli("resume", "l1", folder=tmp_path)
+
+    assert codes == [3, 0, 0, 3, 0, 3, 0]
+    assert (ended, document["state"]) == (0, "succeeded")
+    assert (before, page(shop, "Ann")) == ("<p>Hello.</p>", "<p>Hello, Ann.</p>")
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+def lines(files: Iterable[Path]) -> int:
+    """As `wc -l` counts them: every line, empty ones too."""
+    return sum(file.read_text().count("\n") for file in files)
+
+
+def test_composition_and_prompts_have_no_more_lines_than_was_promised_and_as_many_as_are_told() -> None:
+    code = [*FOLDER.glob("*.py"), FOLDER / "pyproject.toml"]
+    composition = lines(file for file in code if file.name not in STANDING_IN | COMMANDS)
+    prompts = lines(FOLDER.glob("prompts/*/*.md"))
+    commands = lines(FOLDER / name for name in COMMANDS)
+
+    assert composition + prompts <= MOST == ORIGINAL * 20 // 100 + 1
+    for told in (composition, prompts, composition + prompts, composition + prompts + commands):
+        assert f"| {told:,} |" in PAGE.read_text(), f"docs/gstack.md does not tell {told:,} lines"
+
+
+def test_every_stage_and_gate_of_the_table_is_at_the_line_that_it_names() -> None:
+    rows = re.findall(r"\[(\w+\.py):(\d+)\]\(\.\./examples/gstack/\1#L\2\) `([^`]+)`", PAGE.read_text())
+
+    assert len(rows) > 60
+    elsewhere = [
+        (file, number, text)
+        for file, number, text in rows
+        if text not in (FOLDER / file).read_text().splitlines()[int(number) - 1]
+    ]
+    assert not elsewhere
