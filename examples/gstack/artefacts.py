@@ -35,9 +35,6 @@ class Lines:
     lines: list[str]
 
 
-# -- thinking --------------------------------------------------------------------------------------------------------
-
-
 @attrs.frozen
 class Frame:
     """What somebody is here for, and how far they are."""
@@ -125,7 +122,12 @@ class Plan:
     deferred: list[str]
 
 
-# -- making ----------------------------------------------------------------------------------------------------------
+@attrs.frozen
+class Drafted:
+    """A plan that is up for approval, and the reviews that led to it."""
+
+    plan: Plan
+    reviews: list[PlanReview]
 
 
 @attrs.frozen
@@ -202,9 +204,6 @@ class Posture:
     blocking: bool
 
 
-# -- releasing -------------------------------------------------------------------------------------------------------
-
-
 @attrs.frozen
 class Audit:
     """What a change is, against its plan."""
@@ -222,14 +221,6 @@ class Release:
     branch: str
     version: str
     commit: str
-
-
-@attrs.frozen
-class Readiness:
-    """The last look before a merge that only another commit can take back."""
-
-    passed: list[str]
-    warnings: list[str]
 
 
 @attrs.frozen
@@ -266,4 +257,4 @@ class Retro:
 
 
 #: What is kept as a file.
-Artefact = Lines | Design | PlanReview | Plan | Triage | Mended | Posture | Release | Readiness | Watch | Retro
+Artefact = Lines | Design | PlanReview | Plan | Triage | Mended | Posture | Release | Watch | Retro

@@ -8,7 +8,7 @@ Each stage leaves its artefacts in `shop/artefacts`. The agents are rules and ne
 stand in their place, and nothing else changes.
 """
 
-from artefacts import Design, Findings, Mended, Plan, Retro, Stopped, Unwell
+from artefacts import Design, Drafted, Findings, Mended, Retro, Stopped, Unwell
 from building import build
 from landing import land_and_deploy
 from office_hours import office_hours
@@ -23,7 +23,9 @@ from watching import canary
 from perdure import Do, Exhausted, StepFault, workflow
 from perdure.components import Attempted
 
-Spent = Exhausted[Design] | Exhausted[Plan] | Exhausted[str] | Exhausted[list[Attempted[Findings, Mended, StepFault]]]
+Spent = (
+    Exhausted[Design] | Exhausted[Drafted] | Exhausted[str] | Exhausted[list[Attempted[Findings, Mended, StepFault]]]
+)
 
 
 @workflow

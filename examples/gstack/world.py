@@ -23,7 +23,6 @@ from artefacts import (
     Lines,
     Mended,
     Metrics,
-    Readiness,
     Release,
     Stopped,
 )
@@ -289,18 +288,15 @@ def ci(folder: str, release: Release) -> Result[Checks, Stopped]:
 
 
 @step
-def readiness(folder: str, release: Release) -> Readiness:
+def readiness(folder: str, release: Release) -> Lines:
     """Which stages were gone through, and whether code was changed after what they saw."""
-    passed, warnings = ["ci: passed"], list[str]()
-    for stage in ("plan", "review", "qa", "cso", "ship"):
+    lines = ["ci: passed"]
+    for stage in ("review", "qa", "cso", "ship"):
         file = Path(folder, "artefacts", f"{stage}.md")
         seen = file.read_text().rpartition("At ")[2].strip().rstrip(".") if file.exists() else ""
-        later = (
-            git(folder, "diff", "--name-only", seen, release.commit, "--", "*.py") if seen and stage != "plan" else ""
-        )
-        told = "not run" if not seen else f"before changes of {' '.join(later.split())}" if later else "current"
-        (passed if told == "current" else warnings).append(f"{stage}: {told}")
-    return Readiness(passed, warnings)
+        later = git(folder, "diff", "--name-only", seen, release.commit, "--", "*.py").split() if seen else []
+        lines.append(f"{stage}: {'not run' if not seen else f'before changes of {later}' if later else 'current'}")
+    return Lines(lines)
 
 
 @step
