@@ -12,7 +12,7 @@ from perdure.components import review_loop
 
 
 @prompt("prompts/build/build.md")
-def build_prompt(plan: str, code: str, feedback: str) -> None: ...
+def build_prompt(plan: str, code: str, feedback: str | None) -> None: ...
 
 
 @workflow
@@ -24,7 +24,7 @@ def build(folder: str, live: bool = False, rounds: int = 2) -> Do[str, StepFault
     @workflow
     def draft(feedback: str | None) -> Do[str, StepFault]:
         code = yield from source(folder)
-        change = yield from builder.asks("build", build_prompt(plan, code, feedback or "none yet"), Change)
+        change = yield from builder.asks("build", build_prompt(plan, code, feedback), Change)
         return (yield from commit(folder, change))
 
     return (yield from review_loop(draft, lambda _: checks(folder), rounds=rounds))

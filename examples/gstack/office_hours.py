@@ -25,7 +25,7 @@ def premises_prompt(idea: str, answers: str, landscape: str, context: str) -> No
 @prompt("prompts/office_hours/options.md")
 def options_prompt(idea: str, answers: str, premises: str) -> None: ...
 @prompt("prompts/office_hours/design.md")
-def design_prompt(idea: str, answers: str, premises: str, approach: str, feedback: str) -> None: ...
+def design_prompt(idea: str, answers: str, premises: str, approach: str, feedback: str | None) -> None: ...
 @prompt("prompts/office_hours/critique.md")
 def critique_prompt(design: Design) -> None: ...
 
@@ -68,7 +68,7 @@ def office_hours(
     )
 
     def draft(feedback: str | None) -> Effect[Design, StepFault]:
-        wording = design_prompt(idea, answers, premises, approach, feedback or "none yet")
+        wording = design_prompt(idea, answers, premises, approach, feedback)
         return cast.first.asks("design", wording, Design)
 
     def review(design: Design) -> Effect[Decided, StepFault]:

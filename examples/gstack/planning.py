@@ -24,7 +24,7 @@ def weigh_prompt(
     lens: str, dimensions: str, posture: str, before: list[PlanReview], voices: dict[str, Voice], plan: str
 ) -> None: ...
 @prompt("prompts/plan/plan.md")
-def plan_prompt(design: str, reviews: list[PlanReview], feedback: str) -> None: ...
+def plan_prompt(design: str, reviews: list[PlanReview], feedback: str | None) -> None: ...
 @prompt("prompts/plan/ceo.md")
 def ceo() -> None: ...
 @prompt("prompts/plan/design.md")
@@ -121,7 +121,7 @@ def autoplan(
 
     def draft(feedback: str | None) -> Effect[Drafted, StepFault | Stopped]:
         def plan(found: list[PlanReview]) -> Effect[Drafted, StepFault]:
-            planned = cast.first.asks("plan", plan_prompt(design, found, feedback or "none yet"), Plan)
+            planned = cast.first.asks("plan", plan_prompt(design, found, feedback), Plan)
             return planned.map(lambda plan: Drafted(plan, found))
 
         return lenses(folder, ui, dx, live).bind(plan)

@@ -63,7 +63,7 @@ def edited(prompt: str, message: str, app: str, test: str = "") -> Change:
 
 
 def build(prompt: str) -> Change:
-    wrong = "attempt: none yet" in prompt
+    wrong = "attempt: None" in prompt
     return edited(prompt, "feat: greet visitors by name", TYPO if wrong else PLAIN, TEST)
 
 

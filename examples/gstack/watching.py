@@ -50,6 +50,6 @@ def canary(folder: str, pairs: int = 2) -> Do[Watch, StepFault | Unwell]:
             raise Unwell(watch.what)
     yield from keep(folder, "canary", watch)
     now = yield from look(folder)
-    usual = yield from suspend("new-baseline", bool, prompt="Is this how it looks from now on?", show=now)
+    usual = yield from suspend("new-baseline", str, prompt="Is this how it looks from now on, yes or no?", show=now)
     yield from remember(folder, now, usual)
     return watch

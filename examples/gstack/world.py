@@ -364,9 +364,9 @@ def seen(folder: str) -> Health:
 
 
 @step
-def remember(folder: str, health: Health, wanted: bool = True) -> None:
+def remember(folder: str, health: Health, wanted: str = "yes") -> None:
     """How the site is when it is well, if somebody wants this to be it."""
-    if wanted:
+    if wanted == "yes":
         Path(folder, "artefacts", "baseline.json").write_text(json.dumps(attrs.asdict(health)))
 
 
