@@ -300,6 +300,52 @@ def test_crashes_that_are_drawn_change_nothing_of_a_whole_cycle(shop: str) -> No
     assert single.of > 500
 
 
+def again(step: Any, *given: Any) -> tuple[Any, Any]:
+    """What a step gives, and what it gives once more, as after a crash that cut off its recording."""
+    return step.task.fn(*given), step.task.fn(*given)
+
+
+def test_a_step_that_is_repeated_leaves_the_world_as_if_it_was_not(shop: str) -> None:
+    import world
+
+    for named in list(STAGES)[:7]:
+        simulate(stage(named, shop), answers=people()).value()
+    wanted = world.find_request.task.fn(shop).unwrap()
+
+    merged, once_more = again(world.merge, shop, wanted)
+    again(world.revert, shop, merged)
+    again(world.push, shop, wanted)
+    again(world.put_back, shop, merged)
+
+    assert merged == once_more
+    assert len(git(shop, "log", "main", "--format=%s", "--grep=^Revert").splitlines()) == 1
+    assert git(shop, "show", "main:VERSION") == "0.1.0\n"
+    assert page(shop, "Ann") == "<p>Hello, Ann.</p>"
+
+
+def test_a_file_outside_the_repository_is_not_written(shop: str) -> None:
+    import world
+    from artefacts import Change, File
+
+    with pytest.raises(ValueError, match="is not in the repository"):
+        world.commit.task.fn(shop, Change("fix: everything", [File("../live/app.py", "")]))
+
+
+@pytest.mark.parametrize(
+    ("ui", "dx", "seen"),
+    [(False, False, ["ceo", "eng"]), (True, True, ["ceo", "design", "eng", "devex"])],
+)
+def test_a_plan_is_seen_through_the_lenses_that_apply_one_after_the_other(
+    shop: str, ui: bool, dx: bool, seen: list[str]
+) -> None:
+    simulate(stage("office_hours:office_hours", shop), answers=people())
+
+    sim = simulate(flow("planning", "autoplan")(shop, ui=ui, dx=dx), answers=people())
+
+    assert [record.path.split("/")[3] for record in sim.asked("weigh")] == seen
+    assert sim.asked("weigh")[-1].given.count("Small, and worth it.") == len(seen) - 1
+
+
 # -- before it runs --------------------------------------------------------------------------------------------------
 
 
