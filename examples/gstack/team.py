@@ -51,6 +51,6 @@ def real(folder: str) -> Team:
 
 
 def team(folder: str, live: bool) -> Team:
-    from rules import OFFLINE
+    from rules import OFFLINE  # it names the types of this module
 
     return real(folder) if live else OFFLINE
