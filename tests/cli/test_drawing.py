@@ -304,6 +304,7 @@ PICTURES = {
     "upgrade.svg": ("graph", "upgrade.py:upgrade", "-a", "folder=fleet", "-a", "wanted=lib==2.0", "-o"),
     "self-improve.svg": ("graph", "self_improve.py:self_improve", "-a", "target=answers.py:answer", "-o"),
     "report.svg": ("graph", "report.py:report", "-a", "question=Shall we keep bees?", "-a", "folder=bees", "-o"),
+    "gstack.svg": ("graph", "gstack/cycle.py:cycle", "-a", "folder=shop", "-a", "idea=Greet visitors by name.", "-o"),
 }
 
 
@@ -319,6 +320,7 @@ def pictures(terminal: Terminal) -> dict[str, str]:
         "self_improve.py",
     ):
         shutil.copy(ROOT / "examples" / example, terminal.folder)
+    shutil.copytree(ROOT / "examples" / "gstack", terminal.folder / "gstack", dirs_exist_ok=True)
     terminal.here("run", "ship.py:ship", "-i", '"bees"', "--id", "ship-1", SHIP_SECONDS="0")
     for name, command in PICTURES.items():
         assert terminal.here(*command, name).code == 0
