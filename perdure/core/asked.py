@@ -107,9 +107,9 @@ class Question:
     prompt: str = ""
     show: Any = None
 
-    def under(self, path: str) -> str:
-        """The path of its gate, asked under the path of a leaf: no name has a colon, so no leaf has such a path."""
-        return f"{path}:{self.name}"
+    def under(self, path: str, use: int = 1) -> str:
+        """The path of its gate, for the n-th use of its name under a leaf: no name has a colon, so no leaf has it."""
+        return f"{path}:{self.name}" + (f"#{use}" if use > 1 else "")
 
     @property
     def gate(self) -> Suspend[Decision, Never]:

@@ -78,8 +78,9 @@ MUTANTS = (
     Mutant(
         "an effect starts before it is recorded",
         "drive",
-        "            await self._record.commit()\n            if self._starting:",
-        "            self._start()\n            await self._record.commit()\n            if self._starting:",
+        "            await self._record.commit()\n            if self._starting or self._answers:",
+        "            self._start()\n            await self._record.commit()\n"
+        "            if self._starting or self._answers:",
         100,
     ),
     Mutant(
@@ -190,8 +191,8 @@ MUTANTS = (
     Mutant(
         "a crash takes from the budget of retries",
         "drive",
-        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)",
-        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at, known.known)",
+        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))",
+        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at, known.known, left_by(known))",
         1000,
     ),
     Mutant(
