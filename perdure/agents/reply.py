@@ -298,7 +298,7 @@ class AgentError(Exception):
         return f"{self.kind}{status}: {self.message}"
 
 
-@attrs.frozen
+@attrs.frozen(str=False)
 class Unanswered(Exception):
     """Nobody answered in time whether an agent may use a tool, and its process has ended. No failure: the run suspends.
 
@@ -313,6 +313,9 @@ class Unanswered(Exception):
     session: Json
     usage: Usage = attrs.field(factory=Usage, kw_only=True)
     cost: Cost = attrs.field(factory=Cost, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"nobody has answered yet whether it may use {self.wanted.tool}"
 
 
 # -- who answers -----------------------------------------------------------------------------------------------------
