@@ -597,9 +597,10 @@ class Drive:
     def _ask_first(self, running: Running, again: Again, question: Question) -> None:
         """Wait for a person before the next attempt, without a process. What it is given is recorded."""
         op, path, number = running.op, running.attempt.path, running.attempt.number
-        asks = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
-        self._wait(op, path, number, {"again": again.known, "until": asks, **_failed_with(again.error)})
         asking = self._ask(path, question, running.asks)
+        until = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
+        what = {"again": again.known, "until": until, "gate": asking.gate, **_failed_with(again.error)}
+        self._wait(op, path, number, what)
         running.asks.remove(asking)
         self._withdraw(running.asks)
         self._suspend(op, path, number, running.failed, running.began_at, again.known, asking)
