@@ -230,6 +230,55 @@ MUTANTS = (
         "",
         1000,
     ),
+    Mutant(
+        "a crash loses what was answered in the middle of an attempt",
+        "replay",
+        '        if entry.kind == "wait":\n            open_.answers',
+        '        if entry.kind in ("wait", "begin"):\n            open_.answers',
+        1000,
+    ),
+    Mutant(
+        "an answer to a question is not marked as consumed",
+        "drive",
+        "        self._record.batch.consumed.append((*gate.key, entry.seq))\n",
+        "",
+        200,
+    ),
+    Mutant(
+        "an attempt hears an answer before it is recorded",
+        "drive",
+        "            self._answers.append(asking)\n",
+        "            asking.by.answer(decision)\n",
+        200,
+    ),
+    Mutant(
+        "a yes to one question is a yes to another",
+        "asking",
+        "if asking.free and asking.subject == subject",
+        "if asking.free",
+        2000,
+    ),
+    Mutant(
+        "a question of an attempt that was cut off is forgotten",
+        "drive",
+        "                    homes[home].asked.append(gate)\n",
+        "                    pass\n",
+        500,
+    ),
+    Mutant(
+        "an answer that nobody heard any more is lost",
+        "asking",
+        "return self.by is None or self.by.gone",
+        "return self.by is None",
+        1000,
+    ),
+    Mutant(
+        "a run that parks does not look for the answer to a question",
+        "drive",
+        "            return waiting.asks.gate, 1\n",
+        "            return path, 1\n",
+        500,
+    ),
 )
 
 
