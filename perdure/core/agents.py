@@ -344,3 +344,8 @@ class Command(Harness):
 
     argv: tuple[str, ...] = attrs.field(converter=_texts, validator=_words)
     name: str = attrs.field(default="command", kw_only=True, validator=_name)
+
+
+def confirms(agent: Agent) -> bool:
+    """Whether an agent may have to ask a person in the middle of its work."""
+    return isinstance(agent, Model | Harness) and bool(agent.confirm)

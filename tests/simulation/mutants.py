@@ -233,8 +233,8 @@ MUTANTS = (
     Mutant(
         "a crash loses what was answered in the middle of an attempt",
         "replay",
-        '        if entry.kind == "wait":\n            open_.answers',
-        '        if entry.kind in ("wait", "begin"):\n            open_.answers',
+        '        if entry.kind == "wait":\n            kept',
+        '        if entry.kind in ("wait", "begin"):\n            kept',
         1000,
     ),
     Mutant(
@@ -273,9 +273,16 @@ MUTANTS = (
         1000,
     ),
     Mutant(
+        "a run that parks forgets what was answered besides",
+        "replay",
+        '_read(entry).get("kept", ())',
+        "()",
+        2000,
+    ),
+    Mutant(
         "a run that parks does not look for the answer to a question",
         "drive",
-        "            return waiting.asks.gate, 1\n",
+        "            return waiting.until.gate, 1\n",
         "            return path, 1\n",
         500,
     ),

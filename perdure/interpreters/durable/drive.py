@@ -112,7 +112,8 @@ class Waiting:
     """A request that waits: for an answer or a message (`gate`), for `due` (ms since 1970), or for both.
 
     If what is due is the next attempt, `failed` counts those that failed, `began_at` is when the first began, and
-    `known` is what the next one is given. Where a person is asked before it begins, `asks` says what.
+    `known` is what the next one is given. Where a person is asked before it begins, `until` says what, and `asks` what
+    was asked besides, and may be asked again.
     """
 
     op: Op[Any, Any]
@@ -122,7 +123,8 @@ class Waiting:
     failed: int = 0
     began_at: int = 0
     known: Said = NOTHING_KNOWN
-    asks: Asking | None = None
+    until: Asking | None = None
+    asks: list[Asking] = attrs.field(factory=list[Asking])
 
 
 class Drive:
@@ -171,7 +173,8 @@ class Drive:
         """What people are asked in the name of attempts, and have not answered."""
         for running in self._running.values():
             yield from (asking for asking in running.asks if asking.decision is None)
-        yield from (waiting.asks for waiting in self._waiting.values() if waiting.asks is not None)
+        for waiting in self._waiting.values():
+            yield from (asking for asking in (waiting.until, *waiting.asks) if asking and asking.decision is None)
 
     async def run(self, effects: Effects, tell: Tell) -> Rest:
         """Drive to the end, to rest, or until told to stop.
@@ -336,8 +339,9 @@ class Drive:
         if known is None:
             self._begin(op, path, voided + 1, 0, self._world.clock.now())
         elif wait is not None and "until" in wait and not known.decided:
-            asking = self._ask(path, Question(**wait["until"]), left_by(known))
-            self._suspend(op, path, known.attempts, known.failed, known.began_at, known.known, asking)
+            asked = left_by(known)
+            until = self._ask(path, Question(**wait["until"]), asked)
+            self._suspend(op, path, known.attempts, known.failed, known.began_at, known.known, until, asked)
         elif wait is not None and "due" in wait:
             due, count, since, said = int(wait["due"]), known.failed, known.began_at, known.known
             self._await(path, Waiting(op, known.attempts, None, due, count, since, said))
@@ -597,21 +601,32 @@ class Drive:
     def _ask_first(self, running: Running, again: Again, question: Question) -> None:
         """Wait for a person before the next attempt, without a process. What it is given is recorded."""
         op, path, number = running.op, running.attempt.path, running.attempt.number
-        asking = self._ask(path, question, running.asks)
-        until = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
-        what = {"again": again.known, "until": until, "gate": asking.gate, **_failed_with(again.error)}
-        self._wait(op, path, number, what)
-        running.asks.remove(asking)
-        self._withdraw(running.asks)
-        self._suspend(op, path, number, running.failed, running.began_at, again.known, asking)
-        if asking.decision is not None:  # somebody was faster than whoever asked
-            self._go_on(path, asking, asking.decision)
+        until = self._ask(path, question, running.asks)
+        asked = [asking for asking in running.asks if asking.free or asking.decision is None]
+        kept = [(asking.subject, codec.to_json(asking.decision, Decision)) for asking in asked if asking.decision]
+        asks = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
+        what = {"again": again.known, "until": asks, "gate": until.gate, **_failed_with(again.error)}
+        self._wait(op, path, number, {**what, "kept": kept} if kept else what)
+        self._suspend(op, path, number, running.failed, running.began_at, again.known, until, asked)
+        if until.decision is not None:  # somebody was faster than whoever asked
+            self._go_on(path, until, until.decision)
 
     def _suspend(
-        self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int, known: Said, asking: Asking
+        self,
+        op: Op[Any, Any],
+        path: str,
+        number: int,
+        failed: int,
+        began_at: int,
+        known: Said,
+        until: Asking,
+        asked: list[Asking],
     ) -> None:
-        asking.by = None
-        self._await(path, Waiting(op, number, "approval", None, failed, began_at, known, asking))
+        """Let the next attempt begin when a question is answered. What else was asked may be asked again by it."""
+        for asking in asked:
+            asking.by = None
+        asks = [asking for asking in asked if asking is not until]
+        self._await(path, Waiting(op, number, "approval", None, failed, began_at, known, until, asks))
 
     def _go_on(self, path: str, asking: Asking, decision: Decision) -> Entry:
         """Begin the attempt that waited for an answer."""
@@ -621,7 +636,7 @@ class Drive:
             self._unstarted += 1
         else:
             known = answered(waiting.known, decision)
-            self._begin(waiting.op, path, waiting.number + 1, waiting.failed, waiting.began_at, known)
+            self._begin(waiting.op, path, waiting.number + 1, waiting.failed, waiting.began_at, known, waiting.asks)
         return entry
 
     def _decided(self, path: str, attempt: int, asking: Asking, decision: Decision) -> Entry:
@@ -631,7 +646,7 @@ class Drive:
     def _told(self, gate: Gate) -> bool:
         """Take an answer to a question, if an attempt waits for it."""
         asked = ((path, one.attempt.number, asking) for path, one in self._running.items() for asking in one.asks)
-        held = ((path, one.number, one.asks) for path, one in self._waiting.items() if one.asks is not None)
+        held = ((path, one.number, one.until) for path, one in self._waiting.items() if one.until is not None)
         path, number, asking = next(
             (one for one in (*asked, *held) if one[2].gate == gate.path and one[2].decision is None), ("", 0, None)
         )
@@ -684,8 +699,8 @@ class Drive:
 
     def _gate(self, path: str, waiting: Waiting) -> tuple[str, int]:
         """Path and number of the gate at which something waits."""
-        if waiting.asks is not None:
-            return waiting.asks.gate, 1
+        if waiting.until is not None:
+            return waiting.until.gate, 1
         return self._history.recorded(path), waiting.number
 
     def _heard(self, message: SignalRow) -> bool:
@@ -717,6 +732,7 @@ class Drive:
             waiting = self._waiting.pop(path, None)
             if waiting is not None and waiting.gate is not None:
                 self._record.batch.withdrawn.append(self._gate(path, waiting))
+                self._withdraw(waiting.asks)
         self._machine.cancelled.clear()
 
     # -- coming to rest ----------------------------------------------------------------------------------------------
@@ -738,7 +754,7 @@ class Drive:
     def _waits(self) -> tuple[dict[str, Any], ...]:
         return tuple(
             {
-                "path": path if w.asks is None else w.asks.gate,
+                "path": path if w.until is None else w.until.gate,
                 "name": w.op.name,
                 "kind": w.gate or ("timer" if isinstance(w.op, Sleep) else "retry"),
                 "due": w.due,

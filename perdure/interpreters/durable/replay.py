@@ -38,7 +38,7 @@ class Unfinished:
         since: The number of its first entry.
         known: What the next attempt is given.
         decided: What it waited for was a person's answer, and that is part of `known`.
-        answers: What people said to questions of the attempts since the last wait: `(subject, decision as JSON)`.
+        answers: What people said to questions of attempts, and these may not have heard: `(subject, decision as JSON)`.
         asked: The gates of such questions, which are in force. The journal does not tell; whoever reads gates does.
     """
 
@@ -117,7 +117,8 @@ class History:
             open_ = self.unfinished[entry.path] = Unfinished(entry, entry.attempt, 0, entry.at, entry.seq)
         open_.last, open_.attempts = entry, entry.attempt
         if entry.kind == "wait":
-            open_.answers, open_.decided = [], False
+            kept = _read(entry).get("kept", ()) if '"kept"' in entry.payload else ()
+            open_.answers, open_.decided = [(subject, decision) for subject, decision in kept], False
         if entry.kind == "wait" and ('"retry"' in entry.payload or '"again"' in entry.payload):
             wait = _read(entry)
             open_.failed += "retry" in wait
