@@ -61,9 +61,26 @@ def found(asked: Iterable[Asking], subject: str) -> Asking | None:
     return next((asking for asking in asked if asking.free and asking.subject == subject), None)
 
 
+def unheard(asked: Iterable[Asking], until: Asking) -> list[Asking]:
+    """What an attempt asked that has ended, and what it has not heard the answer to, beside one question."""
+    return [
+        Asking(one.gate, one.subject, decision=one.decision)
+        for one in asked
+        if one is not until and (one.free or one.decision is None)
+    ]
+
+
+def kept(asked: Iterable[Asking]) -> list[tuple[str, str, Any]]:  # Any: a JSON tree
+    """The answers among them, to be recorded: `(gate, subject, decision as JSON)`."""
+    return [(one.gate, one.subject, codec.to_json(one.decision, Decision)) for one in asked if one.decision is not None]
+
+
 def left_by(unfinished: Unfinished) -> list[Asking]:
     """What the attempts asked that were cut off: first what was answered, then what is still to be."""
-    told = [Asking("", subject, None, None, codec.from_json(said, Decision)) for subject, said in unfinished.answers]
+    told = [
+        Asking(gate, subject, decision=codec.from_json(decision, Decision))
+        for gate, subject, decision in unfinished.answers
+    ]
     return told + [Asking(gate.path, gate.subject) for gate in unfinished.asked]
 
 

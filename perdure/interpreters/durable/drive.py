@@ -39,7 +39,7 @@ from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
 from perdure.core.identity import idempotency_key
 from perdure.core.leaves import Now, Signal, Sleep, Suspend
 from perdure.core.machine import Request
-from perdure.interpreters.durable.asking import Asking, found, gate_of, home_of, left_by
+from perdure.interpreters.durable.asking import Asking, found, gate_of, home_of, kept, left_by, unheard
 from perdure.interpreters.durable.ending import Finished, Parked, Rest, Stopped, dump_end
 from perdure.interpreters.durable.errors import Blocked, DiskFull, Unavailable
 from perdure.interpreters.durable.ports import (
@@ -339,9 +339,10 @@ class Drive:
         if known is None:
             self._begin(op, path, voided + 1, 0, self._world.clock.now())
         elif wait is not None and "until" in wait and not known.decided:
-            asked = left_by(known)
+            asked, count, since, said = left_by(known), known.failed, known.began_at, known.known
             until = self._ask(path, Question(**wait["until"]), asked)
-            self._suspend(op, path, known.attempts, known.failed, known.began_at, known.known, until, asked)
+            besides = unheard(asked, until)
+            self._await(path, Waiting(op, known.attempts, "approval", None, count, since, said, until, besides))
         elif wait is not None and "due" in wait:
             due, count, since, said = int(wait["due"]), known.failed, known.began_at, known.known
             self._await(path, Waiting(op, known.attempts, None, due, count, since, said))
@@ -602,31 +603,16 @@ class Drive:
         """Wait for a person before the next attempt, without a process. What it is given is recorded."""
         op, path, number = running.op, running.attempt.path, running.attempt.number
         until = self._ask(path, question, running.asks)
-        asked = [asking for asking in running.asks if asking.free or asking.decision is None]
-        kept = [(asking.subject, codec.to_json(asking.decision, Decision)) for asking in asked if asking.decision]
+        besides = unheard(running.asks, until)
         asks = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
         what = {"again": again.known, "until": asks, "gate": until.gate, **_failed_with(again.error)}
-        self._wait(op, path, number, {**what, "kept": kept} if kept else what)
-        self._suspend(op, path, number, running.failed, running.began_at, again.known, until, asked)
+        if answers := kept(besides):
+            what["kept"] = answers
+        self._wait(op, path, number, what)
+        failed, since = running.failed, running.began_at
+        self._await(path, Waiting(op, number, "approval", None, failed, since, again.known, until, besides))
         if until.decision is not None:  # somebody was faster than whoever asked
             self._go_on(path, until, until.decision)
-
-    def _suspend(
-        self,
-        op: Op[Any, Any],
-        path: str,
-        number: int,
-        failed: int,
-        began_at: int,
-        known: Said,
-        until: Asking,
-        asked: list[Asking],
-    ) -> None:
-        """Let the next attempt begin when a question is answered. What else was asked may be asked again by it."""
-        for asking in asked:
-            asking.by = None
-        asks = [asking for asking in asked if asking is not until]
-        self._await(path, Waiting(op, number, "approval", None, failed, began_at, known, until, asks))
 
     def _go_on(self, path: str, asking: Asking, decision: Decision) -> Entry:
         """Begin the attempt that waited for an answer."""
@@ -645,26 +631,29 @@ class Drive:
 
     def _told(self, gate: Gate) -> bool:
         """Take an answer to a question, if an attempt waits for it."""
-        asked = ((path, one.attempt.number, asking) for path, one in self._running.items() for asking in one.asks)
-        held = ((path, one.number, one.until) for path, one in self._waiting.items() if one.until is not None)
-        path, number, asking = next(
-            (one for one in (*asked, *held) if one[2].gate == gate.path and one[2].decision is None), ("", 0, None)
-        )
-        waits = path in self._waiting
-        if asking is None or asking.question is None or (asking.free and not waits):
-            return False
+        for path, waiting in self._waiting.items():
+            if waiting.until is not None and waiting.until.gate == gate.path:
+                return self._taken(gate, path, waiting.number, waiting.until)
+        for path, running in self._running.items():
+            for asking in running.asks:
+                if asking.gate == gate.path and asking.decision is None and not asking.free:
+                    return self._taken(gate, path, running.attempt.number, asking)
+        return False  # it may be asked again
+
+    def _taken(self, gate: Gate, path: str, attempt: int, asking: Asking) -> bool:
+        assert asking.question is not None, "somebody waits for it"
         try:
             decision: Decision = codec.loads(gate.answer or "", Decision)
         except CodecError as refused:  # it fitted the schema, and yet not the type: ask again
-            self._record.note("note", path, number, refused=str(refused))
+            self._record.note("note", path, attempt, refused=str(refused))
             self._withdraw([asking])
-            asking.gate = self._ask(path, asking.question, [], number).gate
+            asking.gate = self._ask(path, asking.question, [], attempt).gate
             return True
         asking.decision = decision
-        if waits:
+        if path in self._waiting:
             entry = self._go_on(path, asking, decision)
         else:
-            entry = self._decided(path, number, asking, decision)
+            entry = self._decided(path, attempt, asking, decision)
             self._answers.append(asking)
         self._record.batch.consumed.append((*gate.key, entry.seq))
         return True

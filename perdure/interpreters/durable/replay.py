@@ -38,7 +38,8 @@ class Unfinished:
         since: The number of its first entry.
         known: What the next attempt is given.
         decided: What it waited for was a person's answer, and that is part of `known`.
-        answers: What people said to questions of attempts, and these may not have heard: `(subject, decision as JSON)`.
+        answers: What people said to questions, and who asked may not have heard: `(gate, subject, decision)`,
+            of which the last is JSON.
         asked: The gates of such questions, which are in force. The journal does not tell; whoever reads gates does.
     """
 
@@ -49,15 +50,15 @@ class Unfinished:
     since: int
     known: Said = NOTHING_KNOWN
     decided: bool = False
-    answers: list[tuple[str, Any]] = attrs.field(factory=list)  # Any: a JSON tree
+    answers: list[tuple[str, str, Any]] = attrs.field(factory=list)  # Any: a JSON tree
     asked: list[Gate] = attrs.field(factory=list)
 
-    def answered(self, subject: str, decision: Any) -> None:  # Any: a JSON tree
+    def answered(self, note: Mapping[str, Any]) -> None:
         """Somebody has answered what it waits for, or what is asked in the middle of an attempt."""
         if self.last.kind == "wait":
-            self.known, self.decided = {**self.known, "answer": decision}, True
+            self.known, self.decided = {**self.known, "answer": note["answer"]}, True
         else:
-            self.answers.append((subject, decision))
+            self.answers.append((note["gate"], note["subject"], note["answer"]))
 
     @property
     def waits_since(self) -> dict[str, Any] | None:
@@ -118,7 +119,7 @@ class History:
         open_.last, open_.attempts = entry, entry.attempt
         if entry.kind == "wait":
             kept = _read(entry).get("kept", ()) if '"kept"' in entry.payload else ()
-            open_.answers, open_.decided = [(subject, decision) for subject, decision in kept], False
+            open_.answers, open_.decided = list(kept), False
         if entry.kind == "wait" and ('"retry"' in entry.payload or '"again"' in entry.payload):
             wait = _read(entry)
             open_.failed += "retry" in wait
@@ -148,7 +149,7 @@ class History:
         if open_ is not None and "known" in note.get("said", ()):
             open_.known = note["said"]["known"]
         if open_ is not None and "answer" in note:
-            open_.answered(note["subject"], note["answer"])
+            open_.answered(note)
         if "changed" in note:
             self.changed[note["changed"]] = note["input"]
         if "cancel" in note and self.cancelled_at is None:

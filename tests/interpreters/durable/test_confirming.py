@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,13 +25,15 @@ from perdure import (
     suspend,
     workflow,
 )
-from perdure.core.asked import NOBODY, Again, Answer, Asked, Question
+from perdure.api import AsyncStore, open_async
+from perdure.core.asked import NOBODY, Again, Answer, Asked, Attempt, Question
 from perdure.core.effect import Call, Effect
 from perdure.core.faults import Defect
 from perdure.core.leaves import Step
+from perdure.interpreters.durable.adapters.effects import LoopEffects
 from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
-from perdure.interpreters.durable.ports import Gate
+from perdure.interpreters.durable.ports import Ended, Gate, Wondered
 from perdure.interpreters.simulate.points import Crash, Points
 from perdure.interpreters.simulate.script import Unscripted
 from perdure.testing import assert_crash_safe, simulate
@@ -352,6 +355,58 @@ def test_an_answer_that_crosses_with_the_end_of_waiting_is_not_lost() -> None:
         assert len(gates(run)) == 1, point
 
 
+def test_what_else_was_asked_stays_open_while_a_run_waits_for_one_answer() -> None:
+    """The first worker dies while it asks about the new folder; the second comes to the old one, and suspends."""
+    new, old = (Question("remove", "Remove it?", {"folder": name}) for name in ("new", "old"))
+
+    def perform(asked: Asked) -> Answer | Again | Talk:
+        if asked.attempt.number == 2:
+            return Again(None, {}, until=old)
+        return talk(asked)
+
+    def talk(asked: Asked) -> Talk:
+        said = yield new
+        return Success(f"{asked.known['answer']['_type']} {type(said).__name__}")
+
+    def dies(run: Lab) -> None:
+        raise Crash
+
+    run = lab(tidies(), perform, people=dies)
+    with pytest.raises(Crash):
+        run.start()
+    assert isinstance(run.resume(), Parked)
+    first, second = gates(run)
+    assert (first.status, second.status) == ("open", "open")
+
+    run.answer_at(first, NO)
+    assert isinstance(run.resume(), Parked)  # that is not what it waits for
+    run.answer_at(second, YES)
+
+    assert run.resume() == Finished(Success("Approved Denied"))
+    assert [gate.consumed is not None for gate in gates(run)] == [True, True]
+
+
+def test_an_answer_that_was_recorded_and_not_heard_is_kept_while_a_run_waits_for_another() -> None:
+    new, old = (Question("remove", "Remove it?", {"folder": name}) for name in ("new", "old"))
+
+    def perform(asked: Asked) -> Answer | Again | Talk:
+        return Again(None, {}, until=old) if asked.attempt.number == 2 else talk(asked)
+
+    def talk(asked: Asked) -> Talk:
+        said = yield new
+        if asked.attempt.number == 1:
+            raise Crash
+        return Success(f"{asked.known['answer']['_type']} {type(said).__name__}")
+
+    run = lab(tidies(), perform, people=everybody)
+    with pytest.raises(Crash):
+        run.start()
+    run.people = lambda run: pytest.fail("nobody is asked again")
+
+    assert run.to_the_end({"remove": YES}) == Finished(Success("Approved Denied"))
+    assert [json.loads(gate.show)["folder"] for gate in gates(run)] == ["new", "old"]
+
+
 def test_a_worker_that_stops_leaves_the_question_for_the_next_one() -> None:
     run = lab(tidies(), live, stop_after=1)
 
@@ -407,3 +462,79 @@ def test_a_simulation_answers_by_the_name_of_the_gate(handler: Any) -> None:
     assert sim.value() == "Approved"
     with pytest.raises(Unscripted, match=r"gate 'remove' \(tidies/tidy:remove\) waits .* Add to answers: {\"remove\""):
         simulate(tidies(), handlers={Step: handler})
+
+
+# -- on a real loop --------------------------------------------------------------------------------------------------
+
+
+async def opened(store: AsyncStore) -> Gate:
+    """The gate that is open, once one is."""
+    while not (found := await store.inbox()):
+        await asyncio.sleep(0)
+    return found[0]
+
+
+def test_on_a_real_loop_an_attempt_hears_the_answer_while_it_lives(tmp_path: Path) -> None:
+    async def scene() -> object:
+        async with await open_async(tmp_path / "perdure.db", handlers={Step: ask_live}) as store:
+            handle = await store.start(tidies())
+            driving = asyncio.ensure_future(handle.result())
+            gate = await opened(store)
+            await store.deny(handle.run_id, "remove", by="ana", note="not today")
+            assert (gate.path, await driving) == ("tidies/tidy:remove", Success("Denied not today"))
+            return await store.inbox()
+
+    assert asyncio.run(scene()) == []
+
+
+def test_on_a_real_loop_who_stops_waiting_suspends_at_the_same_gate(tmp_path: Path) -> None:
+    question = Question("remove", "Remove it?", {"folder": "old"})
+
+    async def scene() -> None:
+        over = asyncio.Event()
+
+        async def hold(asked: Asked) -> Answer | Again:
+            if "answer" in asked.known:
+                return Success(asked.known["answer"]["_type"])
+            waiting = asyncio.ensure_future(asked.confirm(question))
+            await over.wait()
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            return Again(None, {}, until=question)
+
+        async with await open_async(tmp_path / "perdure.db", handlers={Step: hold}) as store:
+            handle = await store.start(tidies())
+            driving = asyncio.ensure_future(handle.result())
+            gate = await opened(store)
+            over.set()
+            waits: Any = await driving
+            assert (waits.state, waits.unblock) == ("waiting-approval", f"perdure approve {handle.run_id} remove")
+            assert [open_.path for open_ in await store.inbox()] == [gate.path]
+            await store.approve(handle.run_id)
+            assert await (await store.resume(handle.run_id)).result() == Success("Approved")
+
+    asyncio.run(scene())
+
+
+def test_a_question_of_an_attempt_that_is_given_up_is_not_told() -> None:
+    async def scene() -> list[Any]:
+        effects = LoopEffects({Step: ask_live})
+        op = tidy("old")
+        assert isinstance(op, Step)
+        for number in (1, 2):
+            effects.start(Asked(op, Attempt("run", "tidy", number, "key")))
+            (wondered,) = await effects.next(None)
+            assert isinstance(wondered, Wondered)
+            effects.cancel("tidy")
+            await asyncio.sleep(0)
+            assert wondered.gone
+            wondered.answer(Approved())  # too late, and no harm
+        effects.start(Asked(op, Attempt("run", "tidy", 3, "key")))
+        (wondered,) = await effects.next(None)
+        assert isinstance(wondered, Wondered)
+        wondered.answer(Denied())
+        wondered.answer(Approved())
+        (ended,) = await effects.next(None)
+        return [ended]
+
+    assert asyncio.run(scene()) == [Ended("tidy", 3, Success("Denied"))]
