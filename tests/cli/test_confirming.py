@@ -109,7 +109,10 @@ def test_a_worker_that_was_killed_while_it_asked_asks_nobody_twice_and_the_tool_
     worker.send_signal(signal.SIGKILL)
     ended(worker)
 
+    assert agents.here("why", "r1").out.startswith("r1 is stale: its worker died")
+    assert agents.here("check", "agents.py:patiently", "--runs").code == 0
     said = agents.alone("approve", "r1", "Bash", "--by", "ana")
+    assert agents.here("check", "agents.py:patiently", "--runs").code == 0
     resumed = agents.alone("resume", "r1")
 
     assert said.code == 0, said.err
