@@ -301,8 +301,8 @@ _NOTES: Final[dict[str, tuple[str, Any]]] = {  # Any: a function of whatever the
     "cancel": ("cancelling", lambda reason: reason),
     "rename": ("renamed", lambda names: ", ".join(f"{old} to {new}" for old, new in names.items())),
     "said": ("told", lambda said: _told(said)),
-    "asks": ("asks", lambda name: f"a person, at gate {name}"),
     "answer": ("answered", lambda said: json.dumps(said, ensure_ascii=False)),
+    "gate": ("asks", lambda path: f"a person, at gate {path}"),
     "not_undone": ("not undone", lambda left: "; ".join(f"{each['path']}: {each['error']}" for each in left)),
 }
 

@@ -98,7 +98,10 @@ def test_a_running_worker_hears_the_answer(agents: Terminal) -> None:
     answered = agents.here("deny", "r1", "Bash", "--note", "not on a Friday")
 
     assert answered.code == 0, answered.err
-    assert ended(worker).code == 0
+    told = ended(worker)
+    assert told.code == 0
+    assert "asks       patiently/tidy  a person, at gate patiently/tidy:Bash" in told.err
+    assert 'answered   patiently/tidy  {"_type": "Denied"' in told.err
     assert agents.here("show", "r1", "--json").document["output"] == "Denied not on a Friday"
     assert ran(agents) == []
 
