@@ -19,6 +19,7 @@ from perdure import (
     Interrupted,
     Retry,
     StepFault,
+    StepTimedOut,
     race,
     run_in_memory,
     step,
@@ -35,7 +36,7 @@ from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
 from perdure.interpreters.durable.ports import Ended, Gate, Wondered
 from perdure.interpreters.simulate.points import Crash, Points
-from perdure.interpreters.simulate.script import Unscripted
+from perdure.interpreters.simulate.script import Unscripted, after
 from perdure.testing import assert_crash_safe, simulate
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
@@ -54,6 +55,11 @@ def pay(amount: int) -> str:
 
 @step(retry=Retry(attempts=2, wait=timedelta(0)))
 def stubborn(folder: str) -> str:
+    raise AssertionError("the tests answer")
+
+
+@step(timeout=timedelta(seconds=2))
+def brief(folder: str) -> str:
     raise AssertionError("the tests answer")
 
 
@@ -119,9 +125,9 @@ def test_it_is_crash_safe_with_people_who_answer_by_the_name_of_the_gate() -> No
     async def ask_first(asked: Asked) -> Answer | Again:
         return held(asked)
 
-    proved = assert_crash_safe(tidies(), answers={"remove": "approve"}, handlers={Step: ask_first}, depth=2)
-
-    assert not proved.unused
+    for answers in ({"remove": "approve"}, {"tidies/tidy:remove": after(timedelta(days=2), "deny")}):
+        assert not assert_crash_safe(tidies(), answers=answers, handlers={Step: ask_first}, depth=2).unused
+    assert_crash_safe(tidies(), answers="approve", handlers={Step: ask_first}, on="sqlite")
 
 
 def test_what_is_asked_of_a_person_takes_nothing_from_the_budget_of_retries() -> None:
@@ -405,6 +411,24 @@ def test_an_answer_that_was_recorded_and_not_heard_is_kept_while_a_run_waits_for
 
     assert run.to_the_end({"remove": YES}) == Finished(Success("Approved Denied"))
     assert [json.loads(gate.show)["folder"] for gate in gates(run)] == ["new", "old"]
+
+
+def test_a_time_limit_bounds_an_attempt_that_asks_and_no_wait_without_a_process() -> None:
+    @workflow
+    def briefs() -> Do[str]:
+        return (yield from brief("old"))
+
+    waits = lab(briefs())
+    waits.start()
+    waits.clock.advance(60_000)
+    waits.answer("remove", YES)
+    assert waits.resume() == Finished(Success("Approved"))
+
+    asks = lab(briefs(), live, people=lambda run: run.clock.advance(500))
+    ended = asks.start()
+    assert isinstance(ended, Finished)
+    assert isinstance(ended.outcome.failure(), StepTimedOut)
+    assert [gate.status for gate in gates(asks)] == ["withdrawn"]
 
 
 def test_a_worker_that_stops_leaves_the_question_for_the_next_one() -> None:
