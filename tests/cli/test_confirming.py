@@ -94,7 +94,10 @@ def test_a_running_worker_hears_the_answer(agents: Terminal) -> None:
     worker = agents.started("run", "agents.py:patiently", "--id", "r1")
     until(lambda: asked(agents))
 
-    assert "approval patiently/tidy:Bash" in agents.here("why", "r1").out
+    why = agents.here("why", "r1").out
+    assert "and asks: Bash: patient wants to use Bash in patiently/tidy" in why
+    assert "approval patiently/tidy:Bash" in why
+    assert why.endswith("next: perdure approve r1 Bash\n")
     answered = agents.here("deny", "r1", "Bash", "--note", "not on a Friday")
 
     assert answered.code == 0, answered.err
