@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,23 +24,27 @@ from perdure.agents.reply import (
     Call,
     Cost,
     Event,
+    Json,
+    Permit,
     Reply,
     Started,
     Text,
     ToolEnded,
     ToolStarted,
+    Unanswered,
     Usage,
     Used,
+    Wanted,
     Watch,
 )
-from perdure.agents.secrets import Secrets, Veil
+from perdure.agents.secrets import HIDDEN, Secrets, Veil
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
-from perdure.agents.tools import CUT_OFF, task_of, used
+from perdure.agents.tools import CUT_OFF, task_of, unfit, used
 from perdure.core.agents import Agent, Harness, Model, Scripted
-from perdure.core.asked import Again, Answer, Asked, Handler, Said, Thread
+from perdure.core.asked import Again, Answer, Asked, Decision, Handler, Question, Said, Thread
 from perdure.core.faults import Defect
-from perdure.core.leaves import Ask
+from perdure.core.leaves import Ask, Denied
 
 
 def _now() -> datetime:
@@ -80,8 +86,10 @@ class _Turn:
         self._watch, self._heard = watch, False
         found = Standing.of(asked.known, op.agents)
         self._cut_off = asked.attempt.number > found.attempt + 1
-        self._standing = attrs.evolve(found, attempt=asked.attempt.number)
+        self._standing = attrs.evolve(_answered(found), attempt=asked.attempt.number)
         self._agent = op.agents[self._standing.at]
+        # Of these the agent cannot know that they are for its call: what it says of that has no such gap.
+        self._hidden = [permit for permit in self._standing.permits if HIDDEN in json.dumps(permit.wanted.input)]
 
     @functools.cached_property
     def _schema(self) -> dict[str, Any] | None:
@@ -103,12 +111,15 @@ class _Turn:
             return await self._tool_used(self._agent)
         try:
             if isinstance(self._agent, Scripted):
-                message = self._standing.message or self._op.prompt
-                reply = await scripted.reply(self._op, self._agent, message, self._thread)
+                message = self._message(native=True) if self._standing.permits else self._standing.message
+                reply = await scripted.reply(self._op, self._agent, message or self._op.prompt, self._thread)
                 if not isinstance(reply, Reply):
                     return reply if isinstance(reply, Success) else self._failed(reply.failure())
             else:
                 reply = await self._answered(await answering(self._agent, self._op))
+        except Unanswered as waits:
+            self._spent(waits.usage, waits.cost, {})
+            return self._suspended(waits.wanted, waits.session)
         except AgentError as error:
             error = self._cleaned(error)
             self._spent(error.usage, error.cost, {})
@@ -139,10 +150,12 @@ class _Turn:
             session=self._standing.session,
             repair=self._standing.repairs > 0,
             live=self._watch is not None,
+            permits=tuple(permit for permit in self._standing.permits if permit not in self._hidden),
+            confirm=self._confirmed,
         )
         try:
             reply = await agent.answer(call, self._told)
-        except (AgentError, Defect, ModuleNotFoundError):
+        except (AgentError, Unanswered, Defect, ModuleNotFoundError):
             raise
         except Exception as error:
             raise AgentError("crashed", f"{type(error).__name__}: {error}") from None
@@ -191,10 +204,11 @@ class _Turn:
             logging.getLogger("perdure").exception("watch= raised at %r", event)
 
     def _message(self, native: bool) -> str:
-        standing, prompt = self._standing, self._op.prompt
+        standing, task = self._standing, instructed(self._op.prompt, self._schema, native)
+        if standing.permits and standing.session is None:  # nothing to go on with: all is said again
+            return f"{task}\n\n{standing.message}"
         if standing.message or standing.results:
             return standing.message
-        task = instructed(prompt, self._schema, native)
         if standing.session is not None:
             return f"You were interrupted. Look at the state of the work, then carry on. The task:\n\n{task}"
         before = any(isinstance(agent, Harness) for agent in self._op.agents[: standing.at])
@@ -204,6 +218,30 @@ class _Turn:
             )
         return task
 
+    # -- people ------------------------------------------------------------------------------------------------------
+
+    async def _confirmed(self, wanted: Wanted) -> Decision:
+        """Ask a person about a call of a tool, and wait for the answer."""
+        shown = (wanted.tool, self._secrets.hide_tree(wanted.input))
+        for permit in self._hidden:
+            if (permit.wanted.tool, permit.wanted.input) == shown:
+                self._hidden.remove(permit)
+                return permit.decision
+        return await self._asked.confirm(self._question(wanted))
+
+    def _suspended(self, wanted: Wanted, session: Json | None) -> Again:
+        """Ask a person about a call of a tool, and let the next attempt have the answer. Until then nothing runs."""
+        hide = self._secrets.hide_tree
+        wanted = attrs.evolve(wanted, input=hide(wanted.input))
+        standing = attrs.evolve(
+            self._standing, wanted=wanted, session=hide(session), tries=0, message="", results=(), permits=()
+        )
+        return Again(None, standing.known(), until=self._question(wanted))
+
+    def _question(self, wanted: Wanted) -> Question:
+        prompt = f"{self._agent.name} wants to use {wanted.tool} in {self._asked.attempt.path}"
+        return Question(_name_of(wanted.tool), prompt, self._secrets.hide_tree(wanted.input))
+
     # -- tools -------------------------------------------------------------------------------------------------------
 
     def _wants(self, reply: Reply) -> Again | Answer:
@@ -211,16 +249,22 @@ class _Turn:
         standing = self._standing
         if isinstance(self._agent, Model) and standing.turns + 1 >= self._agent.turns:
             return self._failed(AgentError("budget", f"it came to no answer in {self._agent.turns} turns"))
-        standing = attrs.evolve(standing, turns=standing.turns + 1, tries=0, message="")
+        standing = attrs.evolve(standing, turns=standing.turns + 1, tries=0, message="", permits=())
         return Again(None, attrs.evolve(standing, uses=reply.uses, results=(), session=reply.session).known())
 
     async def _tool_used(self, agent: Model) -> Again:
         standing = self._standing
         use, *left = standing.uses
-        self._asked.note({"agent": agent.name, "tool": use.name})
         tool = next((tool for tool in agent.tools if task_of(tool).name == use.name), None)
+        asks = tool is not None and use.name in agent.confirm and not unfit(tool, use)
+        if asks and standing.answer is None:
+            self._asked.note({"agent": agent.name})
+            return Again(None, standing.known(), until=self._question(Wanted(use.id, use.name, use.input)))
+        self._asked.note({"agent": agent.name, "tool": use.name})
         if tool is None:
             text = f"There is no tool {use.name}"
+        elif asks and isinstance(standing.answer, Denied):
+            text = _not_allowed("this call", standing.answer)
         elif self._cut_off and task_of(tool).repeat == "once":
             text = CUT_OFF
         else:
@@ -228,7 +272,7 @@ class _Turn:
             text = self._secrets.hide(await used(tool, use, self._asked.attempt, self._thread))
             self._told(ToolEnded(use.id, True, text))
         results = (*standing.results, Used(use.id, text))
-        return Again(None, attrs.evolve(standing, uses=tuple(left), results=results).known())
+        return Again(None, attrs.evolve(standing, uses=tuple(left), results=results, answer=None).known())
 
     # -- what follows ------------------------------------------------------------------------------------------------
 
@@ -247,7 +291,9 @@ class _Turn:
         message, session = corrected(problems, self._schema), reply.session or standing.session
         if session is None:  # nothing to go on with: all is said again
             message = f"{self._op.prompt}\n\nYour answer to that was:\n{reply.text}\n\n{message}"
-        repaired = attrs.evolve(standing, repairs=standing.repairs + 1, session=session, message=message, results=())
+        repaired = attrs.evolve(
+            standing, repairs=standing.repairs + 1, session=session, message=message, results=(), permits=()
+        )
         return Again(error, repaired.known())
 
     def _failed(self, error: object) -> Answer | Again:
@@ -269,6 +315,29 @@ class _Turn:
         return attrs.evolve(
             error, message=self._secrets.hide_error(error.message), session=self._secrets.hide_tree(error.session)
         )
+
+
+def _answered(standing: Standing) -> Standing:
+    """Where an ask stands once a person has answered what its agent wanted in the middle of a turn."""
+    wanted, answer = standing.wanted, standing.answer
+    if wanted is None or answer is None:
+        return standing
+    if isinstance(answer, Denied):
+        message = _not_allowed(f"your call of {wanted.tool}", answer)
+    else:
+        note = f" They say: {answer.note}" if answer.note else ""
+        message = f"The reviewer allowed your call of {wanted.tool}: go on with it.{note}"
+    return attrs.evolve(standing, wanted=None, answer=None, permits=(Permit(wanted, answer),), message=message)
+
+
+def _not_allowed(what: str, denied: Denied) -> str:
+    note = f": {denied.note}" if denied.note else ""
+    return f"The reviewer did not allow {what}{note}. Go on without it."
+
+
+def _name_of(tool: str) -> str:
+    """A tool's name as that of a gate."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", tool).lstrip(".-") or "tool"
 
 
 def _declared(agents: tuple[Agent, ...]) -> list[str]:

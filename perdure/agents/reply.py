@@ -5,15 +5,15 @@ An agent of your own is a value with a name and one method, `answer`; see `Answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
-from perdure.core.asked import Attempt
-from perdure.core.leaves import Ask
+from perdure.core.asked import Attempt, nobody
+from perdure.core.leaves import Approved, Ask, Denied
 
 #: A JSON tree.
 Json: TypeAlias = Any  # JSON trees have no better type in Python
@@ -36,6 +36,30 @@ class Used:
     text: str
 
 
+# -- what a person is asked first ------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Wanted:
+    """A tool that an agent may use only if a person says yes. `id` is the agent's own name for this call."""
+
+    id: str
+    tool: str
+    input: Json
+
+
+@attrs.frozen
+class Permit:
+    """What a person said to a call of a tool: it holds for one call of this very tool with this very input."""
+
+    wanted: Wanted
+    decision: Approved | Denied
+
+
+#: Asks a person about a call, and waits for the answer.
+Confirm: TypeAlias = Callable[[Wanted], Awaitable[Approved | Denied]]
+
+
 # -- the question ----------------------------------------------------------------------------------------------------
 
 
@@ -52,6 +76,10 @@ class Call:
         session: The conversation to continue, as the agent itself named it; None begins one.
         repair: Only the form of the last answer is asked for again: no tool is needed, and none should be given.
         live: Somebody listens: what is said is wanted as it comes.
+        permits: What people decided while no process of the agent lived. Each is used up by one equal call: the same
+            tool with the same input.
+        confirm: Asks a person about a call and waits for the answer. Who waits no longer cancels it, and raises
+            `Unanswered`. Where nobody can be asked, the answer is no.
     """
 
     ask: Ask[Any]  # whatever the answer is of
@@ -62,6 +90,8 @@ class Call:
     session: Json | None = None
     repair: bool = False
     live: bool = False
+    permits: tuple[Permit, ...] = ()
+    confirm: Confirm = attrs.field(default=nobody, eq=False, repr=False)
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------
@@ -268,6 +298,26 @@ class AgentError(Exception):
         return f"{self.kind}{status}: {self.message}"
 
 
+@attrs.frozen(str=False)
+class Unanswered(Exception):
+    """Nobody answered in time whether an agent may use a tool, and its process has ended. No failure: the run suspends.
+
+    Attributes:
+        wanted: The call.
+        session: By which the conversation is continued once somebody has answered.
+        usage: Of this turn.
+        cost: Of this turn.
+    """
+
+    wanted: Wanted
+    session: Json
+    usage: Usage = attrs.field(factory=Usage, kw_only=True)
+    cost: Cost = attrs.field(factory=Cost, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"nobody has answered yet whether it may use {self.wanted.tool}"
+
+
 # -- who answers -----------------------------------------------------------------------------------------------------
 
 
@@ -292,5 +342,6 @@ class Answering(Protocol):
 
         Raises:
             AgentError: It has no answer. Whatever else is raised counts as `crashed`.
+            Unanswered: It has to wait for a person, and does so without a process.
         """
         ...

@@ -7,7 +7,7 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from perdure.agents.reply import AgentError, Reply
+from perdure.agents.reply import AgentError, Reply, Unanswered
 from perdure.agents.tools import called
 from perdure.core.agents import Scripted
 from perdure.core.asked import Answer, Thread, blame, settle
@@ -25,13 +25,13 @@ async def reply(op: Ask[Any], agent: Scripted, message: str, thread: Thread | No
         thread: Where its sync function runs; None runs it on the loop.
 
     Raises:
-        AgentError: The function raised it, in place of a real agent.
+        AgentError, Unanswered: The function raised it, in place of a real agent.
     """
     if isinstance(agent.reply, Mapping):
         return _look_up(op, agent, message, agent.reply)
     try:
         value = await called(agent.reply, (message,), {}, thread)
-    except AgentError:
+    except (AgentError, Unanswered):
         raise
     except Exception as error:
         return blame(op, error)

@@ -13,10 +13,10 @@ from typing import Any, Final
 import attrs
 from returns.result import Failure
 
-from perdure.agents.reply import COURSES, AgentError, Course, Json, Use, Used
+from perdure.agents.reply import COURSES, AgentError, Course, Json, Permit, Use, Used, Wanted
 from perdure.core import codec
 from perdure.core.agents import Agent
-from perdure.core.asked import Again, Answer, Said
+from perdure.core.asked import Again, Answer, Decision, Said
 from perdure.core.faults import StepFault
 from perdure.core.leaves import Ask
 from perdure.core.retry import Retry
@@ -44,6 +44,9 @@ class Standing:
         message: What to say in it, where that is not the task.
         uses: The tools that it wants used, before it goes on.
         results: What came of those that were.
+        wanted: The call about which a person was asked, and nobody lived to hear the answer.
+        answer: What the person said, put in by whoever asked them.
+        permits: What was said to calls of this conversation, and is not known to be used up.
         turns: How often the agent has replied.
         attempt: The attempt that left it so; if the next but one finds it, one was cut off.
         failures: Why agents were given up, in that order.
@@ -61,6 +64,9 @@ class Standing:
     message: str = ""
     uses: tuple[Use, ...] = ()
     results: tuple[Used, ...] = ()
+    wanted: Wanted | None = None
+    answer: Decision | None = None
+    permits: tuple[Permit, ...] = ()
     turns: int = 0
     attempt: int = 0
     failures: tuple[str, ...] = ()

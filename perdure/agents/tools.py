@@ -66,6 +66,15 @@ def _arguments(task: Task) -> type:
     return attrs.make_class(task.name, fields)
 
 
+def unfit(tool: Callable[..., Any], use: Use) -> str:
+    """Why a tool cannot be called with what the model gave; empty where it can."""
+    try:
+        task_of(tool).parameters.decode(_object(use.input))
+    except codec.CodecError as error:
+        return str(error)
+    return ""
+
+
 async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thread | None) -> str:
     """What a call of a tool gives, as text for the model. What goes wrong is told to the model too.
 

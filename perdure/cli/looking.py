@@ -275,6 +275,7 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
                 "version": each.version,
                 "payer": each.payer,
                 "tool": each.tool,
+                "asked": [{"path": path, "answer": answer} for path, answer in each.asked.items()],
                 "spent": each.spent.tree(),
             }
             for each in step.tries
@@ -297,6 +298,9 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
         who = f", {line(each.agent)}" if each.agent else ""
         who += f" uses {line(each.tool)}" if each.tool else ""
         lines.append(f"  attempt {each.number}{end}{who}{': ' + line(each.error, 1000) if each.error else ''}")
+        for path, answer in each.asked.items():
+            said = "nobody has answered" if answer is None else json.dumps(answer, ensure_ascii=False)
+            lines.append(f"    asked a person, {line(path)}: {line(said)}")
         paid = [str(each.spent), f"paid by {line(each.payer)}" if each.payer else ""]
         if any(paid):
             lines.append(f"    {'; '.join(filter(None, paid))}")

@@ -35,6 +35,7 @@ class Try:
         agent: Who was asked, once that is known; `model` and `version` are what it says of itself.
         payer: Whose account paid, as the agent says: the name of a variable, or of a kind of login.
         tool: The tool of its that was used in this attempt, if it was one.
+        asked: What it asked people: by the path of the gate, what was answered, if anything was.
         spent: What it took.
     """
 
@@ -48,6 +49,7 @@ class Try:
     version: str | None = None
     payer: str | None = None
     tool: str | None = None
+    asked: dict[str, Any] = attrs.field(factory=dict)  # Any: a recorded JSON tree
     spent: Spent = NOTHING_SPENT
 
 
@@ -165,9 +167,11 @@ class Fold:
     def _wait(self, entry: Entry, tree: dict[str, Any]) -> None:
         step = self._step(entry, tree)
         tries = "retry" in tree or "again" in tree
-        step.state, step.due = ("retrying" if tries else "waiting"), tree.get("due")
+        step.state, step.due = ("retrying" if tries and "until" not in tree else "waiting"), tree.get("due")
         if tries and step.tries:
             tried = step.tries[-1]
+            if "until" in tree:
+                tried.asked.setdefault(tree["gate"], None)
             tried.ended_at, tried.error, tried.trace = entry.at, tree.get("error"), tree.get("trace") or None
 
     def _end(self, entry: Entry, tree: dict[str, Any]) -> None:
@@ -189,6 +193,12 @@ class Fold:
             step.input_changed = True
         if "trace" in tree and step is not None and step.tries:
             step.tries[-1].trace = tree["trace"]
+        if "asks" in tree and step is not None and step.tries:
+            step.tries[-1].asked[tree["gate"]] = None
+        if "answer" in tree and step is not None:
+            for tried in step.tries:
+                if tree["gate"] in tried.asked:
+                    tried.asked[tree["gate"]] = tree["answer"]
         if isinstance(said := tree.get("said"), dict) and step is not None and step.tries:
             tried = step.tries[-1]
             tried.agent, tried.model = said.get("agent", tried.agent), said.get("model", tried.model)
@@ -262,6 +272,8 @@ def event(entry: Entry) -> tuple[str, str]:
             return "started", f"attempt {entry.attempt}" if entry.attempt > 1 else ""
         case "wait" if "retry" in tree:
             return "retries", f"at {moment(tree['due'])}, for attempt {entry.attempt} failed: {tree.get('error', '')}"
+        case "wait" if "until" in tree:
+            return "waits", f"for an answer to {tree['until']['name']}, before another attempt"
         case "wait" if "again" in tree:
             who = f"with {agent}" if isinstance(agent := tree["again"].get("agent"), str) else "with another attempt"
             late = f" at {moment(tree['due'])}" if tree["due"] > entry.at else ""
@@ -289,6 +301,8 @@ _NOTES: Final[dict[str, tuple[str, Any]]] = {  # Any: a function of whatever the
     "cancel": ("cancelling", lambda reason: reason),
     "rename": ("renamed", lambda names: ", ".join(f"{old} to {new}" for old, new in names.items())),
     "said": ("told", lambda said: _told(said)),
+    "answer": ("answered", lambda said: json.dumps(said, ensure_ascii=False)),
+    "gate": ("asks", lambda path: f"a person, at gate {path}"),
     "not_undone": ("not undone", lambda left: "; ".join(f"{each['path']}: {each['error']}" for each in left)),
 }
 

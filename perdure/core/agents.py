@@ -154,8 +154,12 @@ def _functions(given: Iterable[Callable[..., Any]]) -> tuple[Callable[..., Any],
     return tuple(given)
 
 
+def _called(tool: Callable[..., Any]) -> str:
+    return checked_name(getattr(tool, "__name__", tool), "tool")
+
+
 def _tools(_: object, __: object, tools: tuple[Callable[..., Any], ...]) -> None:
-    names = [checked_name(getattr(tool, "__name__", tool), "tool") for tool in tools]
+    names = [_called(tool) for tool in tools]
     if len(set(names)) < len(names):
         twice = max(names, key=names.count)
         raise Defect(f"Model(tools=…): two tools are called {twice!r}, and a model knows them by their names")
@@ -180,9 +184,12 @@ class Model:
             has an idempotency key of this very call. A step that is `once` is never called again after a call whose
             end nobody knows.
         turns: It may reply so often to come to an answer.
+        confirm: The names of those of its tools of which each call waits for a person's yes. The run suspends
+            meanwhile, and no process is needed.
 
     Raises:
-        Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools of one name.
+        Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools of one name, a
+            name in `confirm` that none of its tools has.
 
     Example:
         >>> Model("openai/gpt-5", system="You are brief.")
@@ -202,10 +209,16 @@ class Model:
         default=(), kw_only=True, converter=_functions, validator=_tools
     )  # Any: whatever a tool gives
     turns: int = attrs.field(default=50, kw_only=True, validator=_positive)
+    confirm: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_texts)
 
     def __attrs_post_init__(self) -> None:
         if self.key is not None and not _VARIABLE.fullmatch(self.key):
             raise Defect("Model(key=…): give the name of an environment variable, never a key itself")
+        known = [_called(tool) for tool in self.tools]
+        for name in self.confirm:
+            if name not in known:
+                there = f"its tools are {', '.join(known)}" if known else "it has no tools"
+                raise Defect(f"Model(confirm=…): {name!r} is none of its tools: {there}")
 
     @property
     def name(self) -> str:
@@ -239,6 +252,8 @@ class Harness:
         isolated: It gets an empty home of its own, and so no login and no settings of yours.
         limits: What one attempt may use.
         program: The program to start, if not the one of that name on the PATH.
+        confirm: What its access does not allow it asks a person for, call by call, in place of going without.
+        hold: So long it waits for the person with its process alive; then the process ends and the run suspends.
     """
 
     model: str | None = None
@@ -252,6 +267,8 @@ class Harness:
     isolated: bool = False
     limits: Limits = attrs.field(factory=Limits)
     program: str | None = None
+    confirm: bool = False
+    hold: timedelta = attrs.field(default=timedelta(seconds=60), validator=_positive)
 
 
 @attrs.frozen(kw_only=True)
@@ -327,3 +344,8 @@ class Command(Harness):
 
     argv: tuple[str, ...] = attrs.field(converter=_texts, validator=_words)
     name: str = attrs.field(default="command", kw_only=True, validator=_name)
+
+
+def confirms(agent: Agent) -> bool:
+    """Whether an agent may have to ask a person in the middle of its work."""
+    return isinstance(agent, Model | Harness) and bool(agent.confirm)

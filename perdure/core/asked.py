@@ -10,15 +10,18 @@ import contextlib
 import contextvars
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Never, TypeAlias, cast
 
 import attrs
 from returns.io import IO, IOResult
 from returns.result import Failure, Result, Success
 from returns.unsafe import unsafe_perform_io
 
+from perdure.core import codec
 from perdure.core.effect import Op, Outcome
 from perdure.core.faults import Defect, RetriesExhausted, StepFault, StepTimedOut, is_declared
+from perdure.core.identity import checked_name
+from perdure.core.leaves import Approved, Denied, Suspend
 
 Answer: TypeAlias = Outcome[Any, Any]  # the leaf knows the types; a table of handlers cannot
 
@@ -80,6 +83,54 @@ def _unheard(said: Said) -> None:
     """Nothing is kept here."""
 
 
+#: What a person says to a question.
+Decision: TypeAlias = Approved | Denied
+
+
+def _named(_: object, __: object, name: str) -> None:
+    checked_name(name, "question")
+
+
+@attrs.frozen
+class Question:
+    """What a handler has to ask a person before it may go on: yes or no.
+
+    A person sees and answers it as an approval; but it is no gate of the workflow, which never learns of it.
+
+    Attributes:
+        name: Of the gate.
+        prompt: What for.
+        show: What is decided about: an answer holds for exactly what was shown.
+    """
+
+    name: str = attrs.field(validator=_named)
+    prompt: str = ""
+    show: Any = None
+
+    def under(self, path: str, use: int = 1) -> str:
+        """The path of its gate, for the n-th use of its name under a leaf: no name has a colon, so no leaf has it."""
+        return f"{path}:{self.name}" + (f"#{use}" if use > 1 else "")
+
+    @property
+    def gate(self) -> Suspend[Decision, Never]:
+        """The gate that it is answered at."""
+        return Suspend(self.name, Decision, self.prompt, self.show)
+
+
+#: The answer where there are no people.
+NOBODY: Final = Denied(note="nobody can be asked here")
+
+
+async def nobody(_: object) -> Decision:
+    """Ask where there are no people."""
+    return NOBODY
+
+
+def answered(known: Said, decision: Decision) -> Said:
+    """What an attempt is given whose predecessor left this and a question, once that is decided."""
+    return {**known, "answer": codec.to_json(decision, Decision)}
+
+
 @attrs.frozen
 class Asked:
     """One request to the world: the leaf, and which attempt of it this is.
@@ -90,12 +141,15 @@ class Asked:
         known: What the attempts before it left for this one; see `Again` and `note`.
         note: Call it to have something recorded while the attempt is made. What is said as `known` is what the next
             attempt is given if this one is cut off.
+        confirm: Asks a person while the attempt is made, and waits for the answer. If the attempt is cut off, an answer
+            that was given holds for the same question in the next one. Where there are no people, the answer is no.
     """
 
     op: Op[Any, Any]
     attempt: Attempt
     known: Said = NOTHING_KNOWN
     note: Callable[[Said], None] = attrs.field(default=_unheard, eq=False, repr=False)
+    confirm: Callable[[Question], Awaitable[Decision]] = attrs.field(default=nobody, eq=False, repr=False)
 
 
 @attrs.frozen
@@ -108,11 +162,14 @@ class Again:
         error: What this attempt failed with; None where it did not.
         known: What the next one has to know, as a JSON object: it gets it as `Asked.known`.
         after: The next one begins no earlier than this from now. The moment is recorded, so a restart keeps it.
+        until: The next one begins when a person has answered this, however long that takes, and no process is needed
+            meanwhile. It gets the answer as `answer` in what it has to know: `{"_type": "Approved", …}`.
     """
 
     error: object
     known: Said
     after: timedelta = timedelta(0)
+    until: Question | None = None
 
 
 Handler: TypeAlias = Callable[[Asked], Awaitable[Answer | Again]]

@@ -16,11 +16,11 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from returns.result import Failure, Success
 
-from perdure.core.asked import NOTHING_KNOWN, given_up, too_late
+from perdure.core.asked import NOBODY, NOTHING_KNOWN, Decision, Question, answered, given_up, too_late
 from perdure.core.effect import Effect, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired
 from perdure.core.identity import idempotency_key
-from perdure.core.leaves import Child, Now, Signal, Sleep, Step, Suspend
+from perdure.core.leaves import Approved, Child, Denied, Now, Signal, Sleep, Step, Suspend
 from perdure.core.machine import Machine, Request
 from perdure.interpreters.handlers import Again, Answer, Asked, Attempt, Handlers, find, making, steps
 
@@ -51,7 +51,7 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
         with send, receive:  # around the group: a task may end while it is being cancelled
             async with anyio.create_task_group() as group:
                 try:
-                    defect = await _drive(machine, table, group, send, receive)
+                    defect = await _drive(machine, table, answers, group, send, receive)
                 except Defect as found:
                     defect = found  # raised outside of the group, which would wrap it
                 group.cancel_scope.cancel()
@@ -63,7 +63,12 @@ async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, ob
 
 
 async def _drive(
-    machine: Machine[Any, Any], table: Handlers, group: TaskGroup, send: Send, receive: Receive
+    machine: Machine[Any, Any],
+    table: Handlers,
+    answers: Mapping[str, object],
+    group: TaskGroup,
+    send: Send,
+    receive: Receive,
 ) -> Defect | None:
     """Answer requests until the machine has ended; what a branch found to be a defect is returned."""
     scopes: dict[str, anyio.CancelScope] = {}
@@ -71,7 +76,7 @@ async def _drive(
     async def work(request: Request) -> None:
         with anyio.CancelScope() as scopes[request.key]:
             try:
-                answer: Answer | Defect = await _answer(request.key, request.op, table)
+                answer: Answer | Defect = await _answer(request.key, request.op, table, answers)
             except Defect as defect:
                 answer = defect
             send.send_nowait((request.key, answer))
@@ -79,7 +84,7 @@ async def _drive(
     while machine.outcome is None:
         fresh = machine.fresh()
         if len(machine.pending) == 1 and fresh:  # nothing else is in flight: no task needed
-            machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table))
+            machine.reply(fresh[0].key, await _answer(fresh[0].key, fresh[0].op, table, answers))
             continue
         for request in fresh:
             group.start_soon(work, request)
@@ -95,18 +100,24 @@ async def _drive(
     return None
 
 
-async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
+async def _answer(path: str, op: Op[Any, Any], handlers: Handlers, answers: Mapping[str, object]) -> Answer:
     """All attempts of one leaf."""
+
+    async def confirm(question: Question) -> Decision:
+        return _decision(question, path, answers)
+
     handler, key = find(handlers, op), idempotency_key(_RUN_ID, _RUN_ID, path)
     number, failed, began, known = 0, 0, anyio.current_time(), NOTHING_KNOWN
     while True:
         number += 1
         attempt = Attempt(_RUN_ID, path, number, key)
         making(attempt)
-        asked = Asked(op, attempt, known)
+        asked = Asked(op, attempt, known, confirm=confirm)
         outcome = await handler(asked) if op.timeout is None else await _limited(handler(asked), op, op.timeout)
         if isinstance(outcome, Again):
-            known = outcome.known
+            known, until = outcome.known, outcome.until
+            if until is not None:
+                known = answered(known, _decision(until, path, answers))
             await anyio.sleep(outcome.after.total_seconds())
             continue
         if isinstance(outcome, Success) or op.retry is None:
@@ -117,6 +128,19 @@ async def _answer(path: str, op: Op[Any, Any], handlers: Handlers) -> Answer:
         if wait is None:
             return Failure(given_up(outcome.failure(), failed))
         await anyio.sleep(wait.total_seconds())
+
+
+def _decision(question: Question, path: str, answers: Mapping[str, object]) -> Decision:
+    """What was said beforehand to a question of a handler; no, where nothing was."""
+    for name in (question.under(path), question.name):
+        if name in answers:
+            said = answers[name]
+            if isinstance(said, Approved | Denied):
+                return said
+            raise Defect(
+                f"answers[{name!r}]={said!r} is no answer to a question of {path!r}: give Approved() or Denied()"
+            )
+    return NOBODY
 
 
 async def _limited(answering: Awaitable[Answer | Again], op: Op[Any, Any], limit: timedelta) -> Answer | Again:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import attrs
 
 from perdure.agents.asking import asks
-from perdure.core.asked import Again, Answer, Asked, Handlers
+from perdure.core.asked import Again, Answer, Asked, Decision, Handlers, Question
 from perdure.core.effect import Call, Effect, Op
 from perdure.core.leaves import Ask, Step
 from perdure.interpreters.durable.errors import Unusable
@@ -144,10 +144,13 @@ def _made(cast: Cast, handlers: Handlers, asked: Asked, failed: int) -> Reply:
     cue = cast.find(asked.op, asked.attempt.path, failed)
     if cue is not None:
         return cue
-    answer = finished(_by_itself(asked, handlers))
+    answer = finished(_by_itself(cast, asked, handlers))
     raise_what_is_for_the_test(answer)
     return _Made(answer, cast.lasts(asked.op, asked.attempt.path, failed))
 
 
-async def _by_itself(asked: Asked, handlers: Handlers) -> Answer | Again:
-    return await find(handlers, asked.op)(asked)
+async def _by_itself(cast: Cast, asked: Asked, handlers: Handlers) -> Answer | Again:
+    async def confirm(question: Question) -> Decision:  # at once: what is held against crashes is the attempt
+        return cast.decides(question, question.under(asked.attempt.path))[0]
+
+    return await find(handlers, asked.op)(attrs.evolve(asked, confirm=confirm))

@@ -16,7 +16,7 @@ from returns.result import Failure, Success
 from worlds import Lab
 
 import perdure
-from perdure import Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
+from perdure import Approved, Denied, Do, Retry, Scripted, StepFault, ask, run_in_memory, workflow
 from perdure.agents.asking import asks
 from perdure.agents.reply import (
     COURSES,
@@ -30,14 +30,19 @@ from perdure.agents.reply import (
     Started,
     Tell,
     Text,
+    Unanswered,
     Usage,
+    Wanted,
     Warned,
 )
-from perdure.core.asked import Again, Answer, Asked, Attempt
+from perdure.core import codec
+from perdure.core.asked import Again, Answer, Asked, Attempt, Question
 from perdure.core.effect import Call as WorkflowCall
+from perdure.core.leaves import Ask
 from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.simulate.points import Points
+from perdure.testing import assert_crash_safe, simulate
 
 
 @attrs.frozen
@@ -554,3 +559,165 @@ def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:
 @workflow
 def watched() -> Do[str]:
     return (yield from ask("q", speaker("coder", "done", starts="session"), "why?"))
+
+
+# -- calls that wait for a person ------------------------------------------------------------------------------------
+
+YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
+NO = '{"_type":"Denied","by":"ana","note":"not on a Friday","at":null}'
+BASH = Wanted("call-7", "Bash", {"command": "rm -r old"})
+
+
+def wanting(*more: Reply | AgentError | Unanswered | str, **options: Any) -> Speaker:
+    """It wants to use a tool, gets no answer in time, and goes on when it is asked again."""
+    return speaker("claude-code", Unanswered(BASH, ["so far"]), *more, "done", **options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (YES, "The reviewer allowed your call of Bash: go on with it."),
+        (
+            YES.replace('"note":""', '"note":"but hurry"'),
+            "The reviewer allowed your call of Bash: go on with it. They say: but hurry",
+        ),
+        (NO, "The reviewer did not allow your call of Bash: not on a Friday. Go on without it."),
+    ],
+)
+def test_who_got_no_answer_in_time_goes_on_with_it_in_the_same_conversation(answer: str, message: str) -> None:
+    agent = wanting()
+    world = lab([agent, speaker("codex", "never asked")])
+
+    assert isinstance(world.start(), Parked)
+
+    (gate,) = at_once(world.store.gates(world.run_id))
+    assert (gate.path, gate.name, gate.prompt) == ("body/q:Bash", "Bash", "claude-code wants to use Bash in body/q")
+    assert json.loads(gate.show) == BASH.input
+    world.answer("Bash", answer)
+    assert world.resume() == Finished(Success("done"))
+    first, second = agent.calls
+    assert first.permits == ()
+    (permit,) = second.permits
+    assert permit.wanted == BASH
+    assert codec.dumps(permit.decision, Approved | Denied) == answer
+    assert (second.message, second.session) == (message, ["so far"])
+
+
+def test_a_crash_anywhere_asks_a_person_once_and_tells_the_agent_what_was_said() -> None:
+    calm = lab(wanting())
+    assert calm.to_the_end({"Bash": YES}) == Finished(Success("done"))
+
+    for point in calm.points.met:
+        agent = Speaker("claude-code", lambda call: Reply(text="done") if call.permits else Unanswered(BASH, ["so"]))
+        world = lab(agent, crashes=[point.label])
+
+        assert world.to_the_end({"Bash": YES}) == Finished(Success("done")), point
+
+        assert len(at_once(world.store.gates(world.run_id))) == 1, point
+        assert [permit.wanted for permit in agent.calls[-1].permits] == [BASH], point
+
+
+def test_what_was_said_outlives_a_failure_of_the_agent_and_a_name_of_its_conversation() -> None:
+    agent = wanting(AgentError("transient", "cut"), starts=["so far", 2])
+    world = lab(agent)
+
+    world.to_the_end({"Bash": YES})
+
+    assert [len(call.permits) for call in agent.calls] == [0, 1, 1]
+    assert agent.calls[2].message == "The reviewer allowed your call of Bash: go on with it."
+    assert agent.calls[2].session == ["so far", 2]
+
+
+def test_what_was_said_is_used_up_once_the_agent_has_replied() -> None:
+    agent = wanting('{"approved": 1}', '{"approved": true, "notes": [], "severity": "low"}')
+
+    world = lab(agent, Review)
+    world.to_the_end({"Bash": YES})
+
+    assert [(len(call.permits), call.repair) for call in agent.calls] == [(0, False), (1, False), (0, True)]
+
+
+def test_a_second_call_is_asked_about_for_itself() -> None:
+    agent = wanting(Unanswered(attrs.evolve(BASH, id="call-8", input={"command": "ls"}), ["so far"]))
+    world = lab(agent)
+    world.start()
+    world.answer("Bash", YES)
+
+    assert isinstance(world.resume(), Parked)
+
+    world.answer("Bash", NO)
+    assert world.resume() == Finished(Success("done"))
+    (permit,) = agent.calls[2].permits
+    assert (permit.wanted.input, type(permit.decision)) == ({"command": "ls"}, Denied)
+    assert [gate.path for gate in at_once(world.store.gates(world.run_id))] == ["body/q:Bash", "body/q:Bash#2"]
+
+
+def test_an_agent_may_ask_in_the_middle_of_its_turn() -> None:
+    asked: list[Question] = []
+
+    async def confirm(question: Question) -> Approved | Denied:
+        asked.append(question)
+        return Approved(by="ana")
+
+    class Patient(Speaker):
+        async def answer(self, call: Call, tell: Tell) -> Reply:
+            return Reply(text=type(await call.confirm(BASH)).__name__)
+
+    op = ask("q", Patient("claude-code", lambda _: Reply(text="")), "why?")
+    assert isinstance(op, Ask)
+    attempt = Attempt("run", "flow/q", 1, "key")
+
+    assert asyncio.run(asks(None)(Asked(op, attempt, confirm=confirm))) == Success("Approved")  # type: ignore[arg-type]
+    assert asked == [Question("Bash", "claude-code wants to use Bash in flow/q", BASH.input)]
+    assert asyncio.run(run_in_memory(op)) == Success("Denied")
+    assert asyncio.run(run_in_memory(op, answers={"Bash": Approved()})) == Success("Approved")
+
+
+def test_a_call_with_a_secret_in_it_is_shown_without_and_recognised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the agent says again has the secret, and what was recorded has not."""
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-hunter2")
+    secret = attrs.evolve(BASH, input={"command": "login hunter2-hunter2"})
+    said: list[str] = []
+
+    class Patient(Speaker):
+        async def answer(self, call: Call, tell: Tell) -> Reply:
+            if call.session is None:
+                raise Unanswered(secret, ["so far"])
+            assert call.permits == ()
+            said.extend([type(await call.confirm(secret)).__name__, (await call.confirm(secret)).note])
+            return Reply(text="done")
+
+    world = lab(Patient("claude-code", lambda _: Reply(text="")))
+    world.start()
+    (gate,) = at_once(world.store.gates(world.run_id))
+    assert json.loads(gate.show) == {"command": "login [hidden]"}
+    world.answer("Bash", YES)
+
+    assert world.resume() == Finished(Success("done"))
+
+    assert said == ["Approved", "nobody can be asked here"]
+    assert "hunter2" not in str(world.entries)
+
+
+def test_a_tool_whose_name_no_gate_can_have_is_asked_about_all_the_same() -> None:
+    agent = speaker("claude-code", Unanswered(Wanted("1", ".mcp/files: read", {}), ["so far"]), "done")
+    world = lab(agent)
+
+    assert world.to_the_end({"mcp-files-read": YES}) == Finished(Success("done"))
+
+
+def test_a_scripted_agent_may_wait_for_a_person_and_is_told_what_they_said() -> None:
+    def careful(prompt: str) -> str:
+        if "The reviewer" not in prompt:
+            raise Unanswered(BASH, None)
+        return prompt
+
+    world = lab(Scripted("careful", careful))
+
+    ended = world.to_the_end({"Bash": NO})
+
+    assert ended == Finished(
+        Success("why?\n\nThe reviewer did not allow your call of Bash: not on a Friday. Go on without it.")
+    )
+    assert_crash_safe(world.call, answers={"Bash": "deny"}, depth=2)
+    assert "did not allow" in simulate(world.call, answers={"Bash": "deny"}).value()

@@ -24,6 +24,7 @@ from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Call as WorkflowCall
 from perdure.core.leaves import Ask
 from perdure.interpreters.durable.at_once import at_once
+from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.simulate.points import Points
 
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
@@ -226,6 +227,99 @@ def test_a_crash_repeats_an_idempotent_tool_under_the_same_key(monkeypatch: pyte
         keys.clear()
         assert outcome(lab(monkeypatch, [send], wants, crashes=[point.label])) == Success("sent")
         assert len(set(keys)) == 1
+
+
+# -- calls that wait for a person ------------------------------------------------------------------------------------
+
+YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
+NO = '{"_type":"Denied","by":"ana","note":"too dear","at":null}'
+
+
+def test_a_call_that_is_to_be_confirmed_is_made_once_somebody_says_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    paid: list[int] = []
+
+    def pay(amount: int) -> str:
+        paid.append(amount)
+        return f"paid {amount}"
+
+    wants = (Use("1", "pay", {"amount": 3}), Use("2", "pay", {"amount": 4}))
+    world = lab(monkeypatch, [pay, weather], wants, confirm=["pay"])
+
+    assert isinstance(world.start(), Parked)
+    assert paid == []
+    (gate,) = at_once(world.store.gates(world.run_id))
+    assert (gate.path, gate.name, gate.kind) == ("flow/q:pay", "pay", "approval")
+    assert gate.prompt == "openai/gpt-4o wants to use pay in flow/q"
+    assert json.loads(gate.show) == {"amount": 3}
+    world.answer("pay", YES)
+    assert isinstance(world.resume(), Parked)  # for the second call
+    assert paid == [3]
+    world.answer("pay", YES)
+    assert world.resume() == Finished(Success("paid 3"))
+    assert paid == [3, 4]
+    assert [gate.path for gate in at_once(world.store.gates(world.run_id))] == ["flow/q:pay", "flow/q:pay#2"]
+
+
+def test_a_denial_is_the_result_of_the_call_and_the_model_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pay(amount: int) -> str:
+        raise AssertionError("somebody said no")
+
+    world = lab(monkeypatch, [pay], (Use("1", "pay", {"amount": 3}),), confirm=["pay"])
+
+    ended = world.to_the_end({"pay": NO})
+
+    assert ended == Finished(Success("The reviewer did not allow this call: too dear. Go on without it."))
+
+
+def test_nobody_is_asked_about_a_call_that_cannot_be_made_or_of_another_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pay(amount: int) -> str:
+        raise AssertionError("it does not fit")
+
+    wants = (Use("1", "pay", {"amount": "3"}), Use("2", "weather", {"place": {"city": "Rome"}}))
+    world = lab(monkeypatch, [pay, weather], wants, confirm=["pay"])
+
+    assert outcome(world) == Success("The arguments do not fit: $.amount: expected int, got '3' (str)")
+    assert not at_once(world.store.gates(world.run_id))
+
+
+@pytest.mark.parametrize("repeat", ["idempotent", "once"])
+def test_a_crash_anywhere_asks_once_and_calls_under_one_key(repeat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+
+    @step(repeat=repeat)
+    def pay(amount: int) -> str:
+        keys.append(attempt().idempotency_key)
+        return f"paid {amount}"
+
+    wants = (Use("1", "pay", {"amount": 3}),)
+    calm = lab(monkeypatch, [pay], wants, confirm=["pay"])
+    assert calm.to_the_end({"pay": YES}) == Finished(Success("paid 3"))
+
+    for point in calm.points.met:
+        keys.clear()
+        world = lab(monkeypatch, [pay], wants, crashes=[point.label], confirm=["pay"])
+
+        ended: Any = world.to_the_end({"pay": YES})
+
+        assert ended.outcome == Success("paid 3") or (repeat == "once" and ended.outcome == Success(CUT_OFF)), point
+        assert len(set(keys)) <= 1, point
+        assert len(keys) <= (1 if repeat == "once" else 2), point
+        (gate,) = at_once(world.store.gates(world.run_id))
+        assert gate.consumed is not None, point
+
+
+def test_a_secret_in_what_is_asked_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-hunter2")
+
+    def login(word: str) -> str:
+        return "in"
+
+    world = lab(monkeypatch, [login], (Use("1", "login", {"word": "hunter2-hunter2"}),), confirm=["login"])
+    world.start()
+
+    (gate,) = at_once(world.store.gates(world.run_id))
+    assert json.loads(gate.show) == {"word": "[hidden]"}
+    assert "hunter2" not in str(world.entries)
 
 
 # -- through the real library ----------------------------------------------------------------------------------------

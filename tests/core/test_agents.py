@@ -70,6 +70,16 @@ def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
         (lambda: Command([]), "give the program and its arguments"),
         (lambda: Limits(wall=timedelta(0)), "a limit is more than nothing"),
         (lambda: McpServer(name="a b", command=["x"]), "cannot name a"),
+        (
+            lambda: ClaudeCode(confirm=True, hold=timedelta(0)),
+            "hold=.*: a limit is more than nothing",
+        ),
+        (lambda: Model("openai/gpt-5", confirm=["pay"]), "'pay' is none of its tools: it has no tools"),
+        (
+            lambda: Model("openai/gpt-5", tools=[print], confirm=["pay"]),
+            "'pay' is none of its tools: its tools are print",
+        ),
+        (lambda: Model("openai/gpt-5", tools=[print], confirm="print"), "one text where a list of words belongs"),
     ],
 )
 def test_what_can_never_be_right_is_said_when_it_is_written(made: Any, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 from returns.result import Failure
 
-from perdure.core.asked import Answer, Asked
+from perdure.core.asked import Again, Answer, Asked
 from perdure.core.effect import Outcome
 from perdure.interpreters.durable.ports import TERMINAL, Batch, Claim, Entry
 
@@ -48,7 +49,7 @@ class Execution:
     number: int
     key: str
     fence: int
-    answer: Answer | None = None
+    answer: Answer | Again | None = None
 
 
 @attrs.define
@@ -71,6 +72,7 @@ class Books:
         self.tried: dict[tuple[str, str, int], set[str]] = defaultdict(set)
         self.accepted: dict[tuple[str, str, int], str] = {}
         self.sent: dict[str, list[Sent]] = defaultdict(list)
+        self.heard: dict[tuple[str, str, str], Any] = {}
         self.cancelled: dict[str, int] = {}
         self.started: set[str] = set()
         self.ended: set[str] = set()
@@ -157,6 +159,19 @@ class Books:
     def failed_before(self, asked: Asked) -> bool:
         """Whether an attempt of this step has failed already."""
         return any(isinstance(one.answer, Failure) for one in self.executions[asked.attempt.run_id, asked.attempt.path])
+
+    def hears(self, asked: Asked, prompt: str, said: Any) -> Any:  # Any: a JSON tree
+        """An attempt is given what somebody said to a question of its step, and what is recorded by then."""
+        attempt = asked.attempt
+        taken = self._observer.execute(
+            "SELECT answer FROM gates WHERE run_id = ? AND path LIKE ? AND prompt = ? AND consumed IS NOT NULL",
+            (attempt.run_id, f"{attempt.path}:%", prompt),
+        ).fetchall()
+        if said not in [json.loads(answer) for (answer,) in taken]:
+            raise Violation("nothing is told before it is recorded", f"{attempt} hears {said}, but {taken}")
+        if self.heard.setdefault((attempt.run_id, attempt.path, prompt), said) != said:
+            raise Violation("one answer counts", f"{attempt} hears {said} to {prompt!r}, and heard otherwise before")
+        return said
 
     # -- what people were told ---------------------------------------------------------------------------------------
 

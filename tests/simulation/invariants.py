@@ -14,6 +14,7 @@ from perdure.core.effect import Call, Op
 from perdure.core.faults import Cancelled, Expired, Interrupted, RetriesExhausted, StepTimedOut
 from perdure.core.leaves import Now, Signal, Sleep, Step, Suspend
 from perdure.core.machine import Machine
+from perdure.interpreters.durable.asking import home_of
 from perdure.interpreters.durable.chain import verify
 from perdure.interpreters.durable.ending import recorded_end
 from perdure.interpreters.durable.errors import Corrupt
@@ -63,7 +64,7 @@ class _Checked:
         self._signals = journal.signals(run.run_id)
         self._waits = {(e.path, e.attempt): e for e in self._entries if e.kind == "wait"}
         self._retries = Counter(
-            (e.path, e.fence) for e in self._entries if e.kind == "wait" and "retry" in json.loads(e.payload)
+            (e.path, e.fence) for e in self._waits.values() if not _MORE.isdisjoint(json.loads(e.payload))
         )
 
     def check(self, tree: Any) -> None:
@@ -225,7 +226,26 @@ class _Checked:
                     "an answer is what was answered",
                     f"{gate}",
                 )
+        self._questions()
         self._messages()
+
+    def _questions(self) -> None:
+        """What attempts asked."""
+        asked = Counter((home, gate.prompt) for gate in self._gates.values() if (home := home_of(gate)))
+        demand(max(asked.values(), default=1) == 1, "nobody is asked twice", f"{asked}")
+        answers = {
+            entry.seq: json.loads(entry.payload)
+            for entry in self._entries
+            if entry.kind == "note" and "answer" in json.loads(entry.payload)
+        }
+        for gate in self._gates.values():
+            if home_of(gate) and gate.consumed is not None:
+                said = answers.get(gate.consumed, {})
+                demand(
+                    (said.get("gate"), said.get("answer")) == (gate.path, json.loads(gate.answer or "")),
+                    "an answer is consumed once",
+                    f"{gate}, but {said}",
+                )
 
     def _messages(self) -> None:
         sent = self._books.sent[self._run.run_id]
@@ -248,4 +268,6 @@ class _Checked:
                 demand((row.refused is not None) <= row.payload.startswith('"'), "what fits is not refused", f"{row}")
 
 
+#: Of these waits, another attempt follows each by right.
+_MORE = frozenset({"retry", "again"})
 _TRUE = "what is recorded is what happened"

@@ -78,8 +78,9 @@ MUTANTS = (
     Mutant(
         "an effect starts before it is recorded",
         "drive",
-        "            await self._record.commit()\n            if self._starting:",
-        "            self._start()\n            await self._record.commit()\n            if self._starting:",
+        "            await self._record.commit()\n            if self._starting or self._answers:",
+        "            self._start()\n            await self._record.commit()\n"
+        "            if self._starting or self._answers:",
         100,
     ),
     Mutant(
@@ -190,8 +191,8 @@ MUTANTS = (
     Mutant(
         "a crash takes from the budget of retries",
         "drive",
-        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)",
-        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at, known.known)",
+        "self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))",
+        "self._begin(op, path, known.attempts + 1, known.attempts, known.began_at, known.known, left_by(known))",
         1000,
     ),
     Mutant(
@@ -228,6 +229,62 @@ MUTANTS = (
         '                self._record.note("note", cancel=outside.cancel)\n',
         "",
         1000,
+    ),
+    Mutant(
+        "a crash loses what was answered in the middle of an attempt",
+        "replay",
+        '        if entry.kind == "wait":\n            kept',
+        '        if entry.kind in ("wait", "begin"):\n            kept',
+        1000,
+    ),
+    Mutant(
+        "an answer to a question is not marked as consumed",
+        "drive",
+        "        self._record.batch.consumed.append((*gate.key, entry.seq))\n",
+        "",
+        200,
+    ),
+    Mutant(
+        "an attempt hears an answer before it is recorded",
+        "drive",
+        "            self._answers.append(asking)\n",
+        "            asking.by.answer(decision)\n",
+        200,
+    ),
+    Mutant(
+        "a yes to one question is a yes to another",
+        "asking",
+        "if asking.free and asking.subject == subject",
+        "if asking.free",
+        2000,
+    ),
+    Mutant(
+        "a question of an attempt that was cut off is forgotten",
+        "drive",
+        "                    homes[home].asked.append(gate)\n",
+        "                    pass\n",
+        500,
+    ),
+    Mutant(
+        "an answer that nobody heard any more is lost",
+        "asking",
+        "return self.by is None or self.by.gone",
+        "return self.by is None",
+        1000,
+    ),
+    Mutant(
+        "a run that parks forgets what was answered besides",
+        "replay",
+        '_read(entry).get("kept", ())',
+        "()",
+        2000,
+    ),
+    Mutant(
+        "a run that parks does not look for the answer to a question",
+        "drive",
+        "            return waiting.until.gate, 1\n",
+        "            return path, 1\n",
+        500,
     ),
 )
 

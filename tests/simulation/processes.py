@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 from returns.result import Failure, Success
 
-from perdure.core.asked import Answer, Asked, blame, settle
+from perdure.core import codec
+from perdure.core.asked import Again, Answer, Asked, Decision, Question, blame, settle
 from perdure.core.effect import Call
 from perdure.core.faults import StepFault
 from perdure.core.leaves import Step
@@ -31,6 +32,7 @@ from perdure.interpreters.durable.ports import (
     Run,
     Status,
     Stop,
+    Wondered,
     World,
 )
 from perdure.interpreters.durable.takeover import begin, holds, take_over
@@ -38,7 +40,7 @@ from perdure.interpreters.durable.transactions import tried
 
 from .books import Violation
 from .disk import SimulatedDatabase
-from .programs import NONCE
+from .programs import NONCE, mixed
 from .scheduler import NEVER, Actor, Group
 
 if TYPE_CHECKING:
@@ -424,11 +426,50 @@ class SimulatedEffects:
         await world.scheduler.point("before effect")
         made = world.books.executes(asked, claim)
         await world.scheduler.rest("in effect", world.scheduler.time + world.lasts(asked))
-        made.answer = self._answer(asked)
+        made.answer = await self._asks(asked) if asked.op.name in ("heedful", "patient") else self._answer(asked)
         await world.scheduler.point("after effect")
         if self._actors.get(attempt.path) is me:
             del self._actors[attempt.path]
             self.tell(Ended(attempt.path, attempt.number, made.answer))
+
+    async def _asks(self, asked: Asked) -> Answer | Again:
+        """What comes of a step that asks people. It knows what was said to the attempts before it."""
+        n, world = asked.op.describe()[0], self._process.world
+        heard: dict[str, Any] = dict(asked.known.get("heard", {}))
+        if "held" in asked.known:
+            heard[asked.known["held"]] = world.books.hears(asked, asked.known["held"], asked.known["answer"])
+        prompts = ["Now?"] if asked.op.name == "heedful" else ["Now?", "And then?"]
+        for prompt in world.rng.sample(prompts, len(prompts)):
+            if prompt in heard:
+                continue
+            question = Question("sure", prompt, n)
+            said = await self._confirmed(asked, question) if asked.op.name == "patient" else None
+            if said is None:
+                return Again(None, {"heard": heard, "held": prompt}, until=question)
+            heard[prompt] = said
+        yes = sum(said["_type"] == "Approved" for said in heard.values())
+        return Success(mixed(n, 6 + yes) + NONCE * world.books.nonce())
+
+    async def _confirmed(self, asked: Asked, question: Question) -> Any:  # Any: a JSON tree
+        """What a person says in time; None where they do not, or where nobody heard it."""
+        world, attempt = self._process.world, asked.attempt
+        me, said = world.scheduler.current, list[Any]()
+        assert me is not None
+
+        def answer(decision: Decision) -> None:
+            said.append(world.books.hears(asked, question.prompt, codec.to_json(decision, Decision)))
+            me.wake()
+
+        wondered = Wondered(attempt.path, attempt.number, question, answer)
+        if self._actors.get(attempt.path) is me:
+            self.tell(wondered)
+        until = world.scheduler.time + world.holds()
+        while not said and world.scheduler.time < until:
+            await world.scheduler.rest("asking", until)
+        if not said or world.crosses():
+            wondered.gone = True
+            return None
+        return said[0]
 
     def _answer(self, asked: Asked) -> Answer:
         """What the step's own code says, with a nonce above a number."""

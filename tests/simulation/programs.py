@@ -117,6 +117,18 @@ def slow(n: int) -> int:
 
 
 @step
+def heedful(n: int) -> int:
+    """The world asks a person first, and lets the next attempt have the answer."""
+    raise AssertionError("the world answers")
+
+
+@step
+def patient(n: int) -> int:
+    """The world asks a person two things in the middle of it, and may not wait for long."""
+    raise AssertionError("the world answers")
+
+
+@step
 def undo(n: int) -> None: ...
 
 
@@ -128,6 +140,8 @@ STEPS: dict[str, Callable[[int], Effect[int, Any]]] = {
     "hopeless": hopeless,
     "once": once,
     "slow": slow,
+    "heedful": heedful,
+    "patient": patient,
 }
 
 #: What people answer and send, by name, before the nonce.
@@ -298,6 +312,13 @@ def draw(rng: random.Random, size: int) -> Tree:
             return ["ensure", draw(rng, size - 1)]
         case _:
             return ["scope", draw(rng, size - 1)]
+
+
+def asking(tree: Any, rng: random.Random) -> Any:
+    """The same tree, in which some steps ask people: put in afterwards, so that all the others are what they were."""
+    if tree == ["step", "work"]:
+        return ["step", rng.choice(("work", "heedful", "patient"))]
+    return [asking(part, rng) for part in tree] if isinstance(tree, list) else tree
 
 
 def _leaf(rng: random.Random) -> Tree:

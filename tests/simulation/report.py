@@ -24,6 +24,7 @@ DOUBLED = frozenset(
         "a message is consumed once",
         "a message arrives once",
         "one answer counts",
+        "nobody is asked twice",
     }
 )
 

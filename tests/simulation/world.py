@@ -27,7 +27,7 @@ from .books import Books, Violation
 from .disk import MOODS, Mood, disk
 from .people import Answerer, Canceller, Killed, Person, Sender
 from .processes import Process, SimulatedEffects, SimulatedStore
-from .programs import draw, program
+from .programs import asking, draw, program
 from .scheduler import NEVER, Actor, Group, Scheduler
 
 #: Once faults have stopped, every run must have ended within so many turns.
@@ -105,7 +105,8 @@ class Simulation:
         self.trees: dict[str, str] = {}
         self.calls: dict[str, Call[Any, Any]] = {}
         for number in range(1, self.rng.choice((1, 1, 1, 2)) + 1):
-            run_id, drawn = f"run-{number}", json.dumps(draw(self.rng, self.rng.choice((1, 2, 3, 4, 6))))
+            run_id, tree = f"run-{number}", draw(self.rng, self.rng.choice((1, 2, 3, 4, 6)))
+            drawn = json.dumps(asking(tree, random.Random(f"{seed} {run_id}")))
             call = program(trees.get(run_id, drawn))
             assert isinstance(call, Call)
             self.trees[run_id], self.calls[run_id] = trees.get(run_id, drawn), call
@@ -368,6 +369,14 @@ class Simulation:
         if asked.op.name == "slow":
             return self.rng.choice((1, 500, 1_900, 2_100, 4_000))
         return self.rng.choice((0, 1, 1, 5, 20, 20, 300, 4_000))
+
+    def holds(self) -> float:
+        """How long an attempt waits for a person, in milliseconds."""
+        return self.rng.choice((0, 40, 1_000, 5_000, NEVER)) if self.chaos else NEVER
+
+    def crosses(self) -> bool:
+        """Whether an attempt stops waiting at the moment at which it is answered, and does not hear it."""
+        return self.chaos and self.rng.random() < 0.1
 
     def cuts(self) -> bool:
         """Whether an attempt that is given up is cut off, as async code is, or goes on unheard, as a thread does."""

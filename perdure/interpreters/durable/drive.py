@@ -11,7 +11,8 @@ import heapq
 import json
 import math
 import traceback
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 
@@ -19,14 +20,26 @@ import attrs
 from returns.result import Failure, Success
 
 from perdure.core import codec, outcomes
-from perdure.core.asked import NOTHING_KNOWN, Again, Answer, Asked, Attempt, Said, given_up, too_late
+from perdure.core.asked import (
+    NOTHING_KNOWN,
+    Again,
+    Answer,
+    Asked,
+    Attempt,
+    Decision,
+    Question,
+    Said,
+    answered,
+    given_up,
+    too_late,
+)
 from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
 from perdure.core.identity import idempotency_key
 from perdure.core.leaves import Now, Signal, Sleep, Suspend
 from perdure.core.machine import Request
-from perdure.core.schema import json_schema
+from perdure.interpreters.durable.asking import Asking, found, gate_of, home_of, kept, left_by, unheard
 from perdure.interpreters.durable.ending import Finished, Parked, Rest, Stopped, dump_end
 from perdure.interpreters.durable.errors import Blocked, DiskFull, Unavailable
 from perdure.interpreters.durable.ports import (
@@ -43,6 +56,7 @@ from perdure.interpreters.durable.ports import (
     SignalRow,
     Status,
     Stop,
+    Wondered,
     World,
 )
 from perdure.interpreters.durable.recording import Recording, Tell, begun, signature
@@ -80,12 +94,16 @@ class Options:
 
 @attrs.define
 class Running:
-    """An attempt in progress. `deadline` is in milliseconds since boot, `began_at` when the first attempt began."""
+    """An attempt in progress. `deadline` is in milliseconds since boot, `began_at` when the first attempt began.
+
+    What it `asks` a person, and what those before it asked that were cut off, is open or was answered.
+    """
 
     op: Op[Any, Any]
     attempt: Attempt
     failed: int
     began_at: int
+    asks: list[Asking]
     deadline: float = math.inf
 
 
@@ -94,7 +112,8 @@ class Waiting:
     """A request that waits: for an answer or a message (`gate`), for `due` (ms since 1970), or for both.
 
     If what is due is the next attempt, `failed` counts those that failed, `began_at` is when the first began, and
-    `known` is what the next one is given.
+    `known` is what the next one is given. Where a person is asked before it begins, `until` says what, and `asks` what
+    was asked besides, and may be asked again.
     """
 
     op: Op[Any, Any]
@@ -104,6 +123,8 @@ class Waiting:
     failed: int = 0
     began_at: int = 0
     known: Said = NOTHING_KNOWN
+    until: Asking | None = None
+    asks: list[Asking] = attrs.field(factory=list[Asking])
 
 
 class Drive:
@@ -131,6 +152,8 @@ class Drive:
         self._limited: dict[str, Running] = {}
         self._waiting: dict[str, Waiting] = {}
         self._timers: list[tuple[int, int, str]] = []
+        self._questions: Counter[str] = Counter()
+        self._answers: list[Asking] = []
         self._asked_first = 0
         self._unstarted = 0
         self._stop: Stop | None = None
@@ -139,9 +162,19 @@ class Drive:
         self._next_poll = 0
 
     def asked(self, path: str) -> Op[Any, Any] | None:
-        """What is open under a path, if anything is."""
+        """What is open under a path, if anything is: a request of the program, or a question of an attempt."""
         request = self._machine.pending.get(path)
-        return request.op if request is not None else None
+        if request is not None:
+            return request.op
+        found = (asking.question for asking in self._asking() if asking.gate == path)
+        return next((question.gate for question in found if question is not None), None)
+
+    def _asking(self) -> Iterator[Asking]:
+        """What people are asked in the name of attempts, and have not answered."""
+        for running in self._running.values():
+            yield from (asking for asking in running.asks if asking.decision is None)
+        for waiting in self._waiting.values():
+            yield from (asking for asking in (waiting.until, *waiting.asks) if asking and asking.decision is None)
 
     async def run(self, effects: Effects, tell: Tell) -> Rest:
         """Drive to the end, to rest, or until told to stop.
@@ -204,7 +237,7 @@ class Drive:
                 if parked is not None:
                     return parked
             await self._record.commit()
-            if self._starting:
+            if self._starting or self._answers:
                 while self._record.lapsed:  # again, where we were frozen while we renewed it
                     await self._record.still_ours()
                 self._start()
@@ -222,14 +255,20 @@ class Drive:
         for path, digest in self._walk.changed.items():
             self._record.note("note", path, changed=path, input=digest)
         unfinished, gates = self._history.unfinished, dict[str, Gate]()
+        homes = {self._history.recorded(path): open_ for path, open_ in unfinished.items()}
         every = await self._world.store.gates(self.run_id) if self._history.last is not None else ()
         for gate in sorted(every, key=lambda gate: gate.number):  # the newest of a path counts
             gates[gate.path] = gate
+            if home := home_of(gate):
+                self._questions[f"{home}:{gate.name}"] += 1
+                if gate.in_force and home in homes:
+                    homes[home].asked.append(gate)
         for request in self._walk.opened:
             self._open(request, unfinished.get(request.key), gates.get(self._history.recorded(request.key)))
         self._open_fresh()
         # What a crash, an edit or an execution anew has left behind: nobody waits for it any more.
-        awaited = {(self._history.recorded(path), waiting.number) for path, waiting in self._waiting.items()}
+        awaited = {self._gate(path, waiting) for path, waiting in self._waiting.items()}
+        awaited.update((asking.gate, 1) for asking in self._asking())
         for gate in every:
             if gate.in_force and (gate.path, gate.number) not in awaited:
                 self._record.batch.withdrawn.append((gate.path, gate.number))
@@ -272,24 +311,19 @@ class Drive:
     def _open_gate(
         self, op: Suspend[Any, Any] | Signal[Any], path: str, known: Unfinished | None, gate: Gate | None
     ) -> None:
-        kind, show = gate_kind(op), json.dumps(codec.show(op.show)) if isinstance(op, Suspend) else "null"
-        prompt, expires = (op.prompt, op.expires) if isinstance(op, Suspend) else ("", None)
-        schema, home = codec.canonical(json_schema(op.output)), self._history.recorded(path)
-        subject = codec.digest(codec.canonical([self.run_id, home, prompt, show, schema]))
+        now, expires = self._world.clock.now(), op.expires if isinstance(op, Suspend) else None
+        asked = gate_of(self.run_id, self._history.recorded(path), op, now)
         # One that was expired just before a crash expires once more, in the order of time.
         goes_on = ("open", "decided") if expires is None else ("open", "decided", "expired")
-        if known is not None and gate is not None and gate.subject == subject and gate.status in goes_on:
-            self._await(path, Waiting(op, gate.number, kind, gate.expires_at))
+        if known is not None and gate is not None and gate.subject == asked.subject and gate.status in goes_on:
+            self._await(path, Waiting(op, gate.number, asked.kind, gate.expires_at))
             return
-        now, past = self._world.clock.now(), self._history.attempts.get(path, 0)
+        past = self._history.attempts.get(path, 0)
         number = max(known.attempts if known else 0, gate.number if gate else 0, past) + 1
         due = at(moment(now) + expires) if expires is not None else None
         self._wait(op, path, number, {"gate": op.name, "due": due})
-        visible = prompt.encode(errors="backslashreplace").decode()  # a lone surrogate has no place in a text column
-        self._record.batch.opened.append(
-            Gate(self.run_id, home, number, op.name, kind, visible, show, schema, subject, now, expires_at=due)
-        )
-        self._await(path, Waiting(op, number, kind, due))
+        self._record.batch.opened.append(attrs.evolve(asked, number=number, expires_at=due))
+        self._await(path, Waiting(op, number, asked.kind, due))
         self._look_outside = True
 
     def _open_step(self, op: Op[Any, Any], path: str, known: Unfinished | None) -> None:
@@ -304,18 +338,30 @@ class Drive:
         wait = known.waits_since if known is not None else None
         if known is None:
             self._begin(op, path, voided + 1, 0, self._world.clock.now())
+        elif wait is not None and "until" in wait and not known.decided:
+            asked, count, since, said = left_by(known), known.failed, known.began_at, known.known
+            until = self._ask(path, Question(**wait["until"]), asked)
+            besides = unheard(asked, until)
+            self._await(path, Waiting(op, known.attempts, "approval", None, count, since, said, until, besides))
         elif wait is not None and "due" in wait:
             due, count, since, said = int(wait["due"]), known.failed, known.began_at, known.known
             self._await(path, Waiting(op, known.attempts, None, due, count, since, said))
         else:
-            self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)
+            self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))
 
     def _begin(
-        self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int, known: Said = NOTHING_KNOWN
+        self,
+        op: Op[Any, Any],
+        path: str,
+        number: int,
+        failed: int,
+        began_at: int,
+        known: Said = NOTHING_KNOWN,
+        asks: list[Asking] | None = None,
     ) -> None:
         self._record.entry("begin", path, number, op, begun(op))
         attempt = Attempt(self.run_id, path, number, self._key(path))
-        self._running[path] = Running(op, attempt, failed, began_at)
+        self._running[path] = Running(op, attempt, failed, began_at, asks or [])
         self._starting.append(Asked(op.given(), attempt, known))
 
     def _wait(self, op: Op[Any, Any], path: str, number: int, what: dict[str, Any]) -> None:
@@ -358,6 +404,10 @@ class Drive:
 
     def _start(self) -> None:
         starting, self._starting = self._starting, []
+        answers, self._answers = self._answers, []
+        for asking in answers:
+            if asking.by is not None and asking.decision is not None:
+                asking.by.answer(asking.decision)
         for asked in starting:
             running = self._running.get(asked.attempt.path)
             if running is None or running.attempt is not asked.attempt:
@@ -380,6 +430,8 @@ class Drive:
                     self._ended(event)
                 case Noted():
                     self._noted(event)
+                case Wondered():
+                    self._wondered(event)
                 case Left():
                     self._look_outside = True
                 case Stop():
@@ -480,6 +532,10 @@ class Drive:
             self._unstarted += 1  # cut off by our stopping: the next worker makes another attempt
             return
         op, outcome, number = running.op, event.outcome, running.attempt.number
+        if isinstance(outcome, Again) and outcome.until is not None:
+            self._ask_first(running, outcome, outcome.until)
+            return
+        self._withdraw(running.asks)
         if isinstance(outcome, Again):
             self._once_more(running, outcome.error, outcome.after, running.failed, {"again": outcome.known})
             return
@@ -500,8 +556,7 @@ class Drive:
     def _once_more(self, running: Running, error: object, after: timedelta, failed: int, why: Said) -> None:
         """Wait for the next attempt. When it is due is recorded, and so is what it is given."""
         path, number, due = running.attempt.path, running.attempt.number, self._world.clock.now() + millis(after)
-        failed_with = {} if error is None else {"error": str(error), "trace": _trace(error)}
-        self._wait(running.op, path, number, {**why, "due": due, **failed_with})
+        self._wait(running.op, path, number, {**why, "due": due, **_failed_with(error)})
         known: Said = why.get("again", NOTHING_KNOWN)
         self._await(path, Waiting(running.op, number, None, due, failed, running.began_at, known))
 
@@ -510,10 +565,112 @@ class Drive:
         if running is not None and running.attempt.number == event.attempt:
             self._record.note("note", event.path, event.attempt, said=event.said)
 
+    # -- questions of attempts ---------------------------------------------------------------------------------------
+
+    def _wondered(self, event: Wondered) -> None:
+        """An attempt asks a person. What was answered to the same question of one that was cut off is the answer."""
+        running = self._running.get(event.path)
+        if running is None or running.attempt.number != event.attempt:
+            return
+        asking = self._ask(event.path, event.question, running.asks, event.attempt)
+        asking.by = event
+        if asking.decision is not None:
+            event.answer(asking.decision)
+
+    def _ask(self, path: str, question: Question, asked: list[Asking], attempt: int = 0) -> Asking:
+        """A question, among those that were asked already, or as one more with a gate of its own.
+
+        Args:
+            path: Under which it is asked.
+            question: What is asked.
+            asked: What was asked before.
+            attempt: Which attempt asks; 0 where the journal says that otherwise.
+        """
+        home = question.under(self._history.recorded(path))
+        gate = gate_of(self.run_id, home, question.gate, self._world.clock.now())
+        asking = found(asked, gate.subject)
+        if asking is None:
+            self._questions[home] += 1
+            asking = Asking(question.under(self._history.recorded(path), self._questions[home]), gate.subject)
+            asked.append(asking)
+            self._record.batch.opened.append(attrs.evolve(gate, path=asking.gate))
+            if attempt:
+                self._record.note("note", path, attempt, asks=question.name, gate=asking.gate)
+        asking.question, self._look_outside = question, True  # one of before may be answered by now
+        return asking
+
+    def _ask_first(self, running: Running, again: Again, question: Question) -> None:
+        """Wait for a person before the next attempt, without a process. What it is given is recorded."""
+        op, path, number = running.op, running.attempt.path, running.attempt.number
+        until = self._ask(path, question, running.asks)
+        besides = unheard(running.asks, until)
+        asks = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
+        what = {"again": again.known, "until": asks, "gate": until.gate, **_failed_with(again.error)}
+        if answers := kept(besides):
+            what["kept"] = answers
+        self._wait(op, path, number, what)
+        failed, since = running.failed, running.began_at
+        self._await(path, Waiting(op, number, "approval", None, failed, since, again.known, until, besides))
+        if until.decision is not None:  # somebody was faster than whoever asked
+            self._go_on(path, until, until.decision)
+
+    def _go_on(self, path: str, asking: Asking, decision: Decision) -> Entry:
+        """Begin the attempt that waited for an answer."""
+        waiting = self._waiting.pop(path)
+        entry = self._decided(path, waiting.number, asking, decision)
+        if self._stop is not None:
+            self._unstarted += 1
+        else:
+            known = answered(waiting.known, decision)
+            self._begin(waiting.op, path, waiting.number + 1, waiting.failed, waiting.began_at, known, waiting.asks)
+        return entry
+
+    def _decided(self, path: str, attempt: int, asking: Asking, decision: Decision) -> Entry:
+        said = codec.to_json(decision, Decision)
+        return self._record.note("note", path, attempt, answer=said, gate=asking.gate, subject=asking.subject)
+
+    def _told(self, gate: Gate) -> bool:
+        """Take an answer to a question, if an attempt waits for it."""
+        for path, waiting in self._waiting.items():
+            if waiting.until is not None and waiting.until.gate == gate.path:
+                return self._taken(gate, path, waiting.number, waiting.until)
+        for path, running in self._running.items():
+            for asking in running.asks:
+                if asking.gate == gate.path and asking.decision is None and not asking.free:
+                    return self._taken(gate, path, running.attempt.number, asking)
+        return False  # it may be asked again
+
+    def _taken(self, gate: Gate, path: str, attempt: int, asking: Asking) -> bool:
+        assert asking.question is not None, "somebody waits for it"
+        try:
+            decision: Decision = codec.loads(gate.answer or "", Decision)
+        except CodecError as refused:  # it fitted the schema, and yet not the type: ask again
+            self._record.note("note", path, attempt, refused=str(refused))
+            self._withdraw([asking])
+            asking.gate = self._ask(path, asking.question, [], attempt).gate
+            return True
+        asking.decision = decision
+        if path in self._waiting:
+            entry = self._go_on(path, asking, decision)
+        else:
+            entry = self._decided(path, attempt, asking, decision)
+            self._answers.append(asking)
+        self._record.batch.consumed.append((*gate.key, entry.seq))
+        return True
+
+    def _withdraw(self, asked: Iterable[Asking]) -> None:
+        """Close the gates of questions to which nobody waits for an answer any more."""
+        self._record.batch.withdrawn += [(asking.gate, 1) for asking in asked if asking.decision is None]
+
+    # -- what others left --------------------------------------------------------------------------------------------
+
     def _answered(self, gate: Gate) -> bool:
         """Take an answer, if somebody waits for it."""
+        if home_of(gate):
+            return self._told(gate)
         path = next(
-            (p for p, w in self._waiting.items() if w.gate not in (None, "signal") and self._is(gate, p, w)), None
+            (p for p, w in self._waiting.items() if w.gate not in (None, "signal") and self._gate(p, w) == gate.key),
+            None,
         )
         if path is None:
             return False
@@ -529,8 +686,11 @@ class Drive:
         self._record.batch.consumed.append((gate.path, gate.number, entry.seq))
         return True
 
-    def _is(self, gate: Gate, path: str, waiting: Waiting) -> bool:
-        return waiting.number == gate.number and self._history.recorded(path) == gate.path
+    def _gate(self, path: str, waiting: Waiting) -> tuple[str, int]:
+        """Path and number of the gate at which something waits."""
+        if waiting.until is not None:
+            return waiting.until.gate, 1
+        return self._history.recorded(path), waiting.number
 
     def _heard(self, message: SignalRow) -> bool:
         """Take a message, or set it aside, if somebody waits for one of its name."""
@@ -554,11 +714,14 @@ class Drive:
         for path in self._machine.cancelled:
             self._record.close(path)
             self._limited.pop(path, None)
-            if self._running.pop(path, None) is not None:
+            running = self._running.pop(path, None)
+            if running is not None:
                 self._effects.cancel(path)
+                self._withdraw(running.asks)
             waiting = self._waiting.pop(path, None)
             if waiting is not None and waiting.gate is not None:
-                self._record.batch.withdrawn.append((self._history.recorded(path), waiting.number))
+                self._record.batch.withdrawn.append(self._gate(path, waiting))
+                self._withdraw(waiting.asks)
         self._machine.cancelled.clear()
 
     # -- coming to rest ----------------------------------------------------------------------------------------------
@@ -580,7 +743,7 @@ class Drive:
     def _waits(self) -> tuple[dict[str, Any], ...]:
         return tuple(
             {
-                "path": path,
+                "path": path if w.until is None else w.until.gate,
                 "name": w.op.name,
                 "kind": w.gate or ("timer" if isinstance(w.op, Sleep) else "retry"),
                 "due": w.due,
@@ -599,9 +762,7 @@ class Drive:
         batch.status, batch.wake_at, batch.heeded = "parked", wake_at, self._heeded
         batch.reason = json.dumps({"kind": "waiting", "waits": waits})
         batch.awaits = self._awaits()
-        batch.gates = tuple(
-            (self._history.recorded(p), w.number) for p, w in self._waiting.items() if w.gate is not None
-        )
+        batch.gates = tuple(self._gate(p, w) for p, w in self._waiting.items() if w.gate is not None)
         if await self._record.commit():
             return Parked(waits, wake_at)
         self._look_outside = True
@@ -638,13 +799,6 @@ class Drive:
         await self._record.commit()
 
 
-def gate_kind(op: Suspend[Any, Any] | Signal[Any]) -> GateKind:
-    """How a gate is answered: by approve and deny, by a value, or by a signal."""
-    if isinstance(op, Signal):
-        return "signal"
-    return "approval" if op.approvable else "answer"
-
-
 def _in_order(outside: Outside) -> list[tuple[int, Gate | SignalRow]]:
     """What others left, by the time at which they did.
 
@@ -657,6 +811,10 @@ def _in_order(outside: Outside) -> list[tuple[int, Gate | SignalRow]]:
         newest[message.name] = max(message.at, newest.get(message.name, message.at))
         left.append((newest[message.name], message))
     return sorted(left, key=lambda one: one[0])
+
+
+def _failed_with(error: object) -> Said:
+    return {} if error is None else {"error": str(error), "trace": _trace(error)}
 
 
 def _trace(error: object) -> str:

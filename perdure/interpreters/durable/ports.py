@@ -6,12 +6,12 @@ holds none of them and drives the same code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
-from perdure.core.asked import Said
+from perdure.core.asked import Decision, Question, Said
 from perdure.interpreters.handlers import Again, Answer, Asked
 
 #: begin: an attempt starts. end: a step's outcome. wait: something is waited for (a gate, a signal, a due time, the
@@ -118,6 +118,11 @@ class Gate:
     idem: str | None = None
     decided_at: int | None = None
     consumed: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which gate of its run it is."""
+        return self.path, self.number
 
     @property
     def answered(self) -> bool:
@@ -306,6 +311,22 @@ class Noted:
     said: Said
 
 
+@attrs.define(eq=False)
+class Wondered:
+    """An attempt in progress asks a person, and waits.
+
+    Attributes:
+        answer: Gives it what is said, once that is recorded.
+        gone: It no longer waits, and has not taken what was said.
+    """
+
+    path: str
+    attempt: int
+    question: Question
+    answer: Callable[[Decision], None]
+    gone: bool = False
+
+
 @attrs.frozen
 class Stop:
     """Somebody wants this worker to stop: park the run. `why` is a word such as SIGTERM."""
@@ -318,7 +339,7 @@ class Left:
     """Somebody left something for the run: a hint to look outside now, in worlds that can tell."""
 
 
-Event: TypeAlias = Ended | Noted | Stop | Left
+Event: TypeAlias = Ended | Noted | Wondered | Stop | Left
 
 
 class Effects(Protocol):

@@ -51,9 +51,9 @@ class Recording:
         shape, asked = self._asked(op, path)
         return self._add(kind, path, attempt, shape, asked, payload)
 
-    def note(self, kind: Kind, path: str = "", attempt: int = 0, **said: Any) -> None:
+    def note(self, kind: Kind, path: str = "", attempt: int = 0, **said: Any) -> Entry:
         """Add an entry about the run, as a JSON object."""
-        self._add(kind, path, attempt, "", "", json.dumps(said))
+        return self._add(kind, path, attempt, "", "", json.dumps(said))
 
     def close(self, path: str) -> None:
         """Forget what was asked under a path: it has its outcome, or nobody waits for one."""
@@ -72,7 +72,7 @@ class Recording:
         batch, boot = self.batch, self._world.clock.boot()
         if boot >= self.renew_at:
             batch.lease_until = boot + self._lease
-        if not (batch.entries or batch.withdrawn or batch.refused or batch.status or batch.lease_until):
+        if not (batch.entries or batch.opened or batch.withdrawn or batch.refused or batch.status or batch.lease_until):
             return True
         self.batch = Batch(self._claim)
         done = await self._world.store.commit(batch)

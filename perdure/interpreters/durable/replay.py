@@ -20,7 +20,7 @@ from perdure.core.identity import input_of, shape_of
 from perdure.core.leaves import Ask, Child, Step
 from perdure.core.machine import Machine, Request
 from perdure.interpreters.durable.errors import Corrupt, Drifted
-from perdure.interpreters.durable.ports import Entry
+from perdure.interpreters.durable.ports import Entry, Gate
 from perdure.interpreters.durable.recording import signature
 
 OnChange: TypeAlias = Literal["keep", "rerun", "refuse"]
@@ -37,6 +37,10 @@ class Unfinished:
         began_at: When the first attempt began.
         since: The number of its first entry.
         known: What the next attempt is given.
+        decided: What it waited for was a person's answer, and that is part of `known`.
+        answers: What people said to questions, and who asked may not have heard: `(gate, subject, decision)`,
+            of which the last is JSON.
+        asked: The gates of such questions, which are in force. The journal does not tell; whoever reads gates does.
     """
 
     last: Entry
@@ -45,6 +49,16 @@ class Unfinished:
     began_at: int
     since: int
     known: Said = NOTHING_KNOWN
+    decided: bool = False
+    answers: list[tuple[str, str, Any]] = attrs.field(factory=list)  # Any: a JSON tree
+    asked: list[Gate] = attrs.field(factory=list)
+
+    def answered(self, note: Mapping[str, Any]) -> None:
+        """Somebody has answered what it waits for, or what is asked in the middle of an attempt."""
+        if self.last.kind == "wait":
+            self.known, self.decided = {**self.known, "answer": note["answer"]}, True
+        else:
+            self.answers.append((note["gate"], note["subject"], note["answer"]))
 
     @property
     def waits_since(self) -> dict[str, Any] | None:
@@ -103,6 +117,9 @@ class History:
         if open_ is None:
             open_ = self.unfinished[entry.path] = Unfinished(entry, entry.attempt, 0, entry.at, entry.seq)
         open_.last, open_.attempts = entry, entry.attempt
+        if entry.kind == "wait":
+            kept = _read(entry).get("kept", ()) if '"kept"' in entry.payload else ()
+            open_.answers, open_.decided = list(kept), False
         if entry.kind == "wait" and ('"retry"' in entry.payload or '"again"' in entry.payload):
             wait = _read(entry)
             open_.failed += "retry" in wait
@@ -128,8 +145,11 @@ class History:
         return f"{path}~" if path in self.origin.values() else path  # a new step under a name that was given up
 
     def _note(self, entry: Entry, note: Mapping[str, Any]) -> None:
-        if "known" in note.get("said", ()) and entry.path in self.unfinished:
-            self.unfinished[entry.path].known = note["said"]["known"]
+        open_ = self.unfinished.get(entry.path)
+        if open_ is not None and "known" in note.get("said", ()):
+            open_.known = note["said"]["known"]
+        if open_ is not None and "answer" in note:
+            open_.answered(note)
         if "changed" in note:
             self.changed[note["changed"]] = note["input"]
         if "cancel" in note and self.cancelled_at is None:

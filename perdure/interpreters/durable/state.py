@@ -93,6 +93,8 @@ def _stand(run: Run, gates: Sequence[Gate], now: int, held: bool | None) -> tupl
                 return "unknown", "its worker cannot be looked at from here", f"perdure doctor {run.run_id}"
             if not held:
                 return "stale", "its worker died or lost its lease in the middle of it", resume
+            if asked := _asked(run, gates):
+                return "running", f"driven by {run.owner}, and asks: {asked[0]}", asked[1]
             return "running", f"driven by {run.owner}", f"perdure logs -f {run.run_id}"
         case "ready":
             if run.cancel is not None:
@@ -115,15 +117,8 @@ def _parked(
 ) -> tuple[State, str, str | None]:
     if run.wake_at is not None and run.wake_at <= now:
         return "stale", f"its timer was due {_ago(now - run.wake_at)} ago, and nobody drives it", resume
-    asked = [gate for gate in gates if gate.kind != "signal"]
-    if asked:
-        gate, more = asked[0], f" and {len(asked) - 1} more" if len(asked) > 1 else ""
-        which = gate.name if sum(other.name == gate.name for other in asked) == 1 else gate.path
-        command = f"perdure approve {run.run_id} {which}"
-        if gate.kind == "answer":
-            command = f"perdure answer {run.run_id} {which} -i JSON"
-        prompt = f": {gate.prompt}" if gate.prompt else ""
-        return "waiting-approval", f"{gate.name}{prompt}{more}", command
+    if asked := _asked(run, gates):
+        return "waiting-approval", *asked
     if gates:
         return "waiting-signal", f"a signal {gates[0].name!r}", f"perdure signal {run.run_id} {gates[0].name} -i JSON"
     due = f"due {moment(run.wake_at)}" if run.wake_at is not None else ""
@@ -131,6 +126,20 @@ def _parked(
     if nearest is not None and nearest["kind"] == "retry":
         return "retrying", f"{nearest['path']} is tried again, {due}", resume
     return "waiting-timer", due, resume
+
+
+def _asked(run: Run, gates: Sequence[Gate]) -> tuple[str, str] | None:
+    """What a person is asked first, and the command that answers it."""
+    asked = [gate for gate in gates if gate.kind != "signal"]
+    if not asked:
+        return None
+    gate, more = asked[0], f" and {len(asked) - 1} more" if len(asked) > 1 else ""
+    which = gate.name if sum(other.name == gate.name for other in asked) == 1 else gate.path
+    command = f"perdure approve {run.run_id} {which}"
+    if gate.kind == "answer":
+        command = f"perdure answer {run.run_id} {which} -i JSON"
+    prompt = f": {gate.prompt}" if gate.prompt else ""
+    return f"{gate.name}{prompt}{more}", command
 
 
 def moment(at: int) -> str:

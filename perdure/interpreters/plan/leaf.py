@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from perdure.core.agents import confirms
 from perdure.core.diagram import Asks
 from perdure.core.effect import Op, Repeat
 from perdure.core.estimate import Estimate
@@ -48,6 +49,7 @@ class Leaf:
         asked: What is asked, as text, with placeholders such as `<ship/plan.summary>`.
         feeds: The keys of the earlier requests whose outcomes are in what is asked, in order.
         estimate: What it may cost with all its attempts and agents; None where nobody says so, and nobody has to.
+        confirms: An agent of it may ask a person about single calls of tools. That is no gate of the workflow.
     """
 
     key: str
@@ -65,6 +67,7 @@ class Leaf:
     asked: str = ""
     feeds: tuple[str, ...] = ()
     estimate: Estimate | None = None
+    confirms: bool = False
 
 
 def leaf_of(asks: Asks, known: Container[str] | None = None) -> Leaf:
@@ -97,6 +100,7 @@ def _united(ways: Sequence[Leaf], order: Sequence[str]) -> Leaf:
         agents=tuple(dict.fromkeys(agent for leaf in ways for agent in leaf.agents)),
         feeds=tuple(key for key in order if key in fed),
         estimate=functools.reduce(operator.or_, said) if said else None,
+        confirms=any(leaf.confirms for leaf in ways),
     )
 
 
@@ -118,6 +122,7 @@ def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
         asked,
         tuple(dict.fromkeys(_sources(asked, known))),
         estimate_of(op, None if _TAG.search(asked) else len(asked)),
+        isinstance(op, Ask) and any(map(confirms, op.agents)),
     )
 
 

@@ -65,6 +65,7 @@ def declared(leaf: Leaf) -> list[str]:
         f"timeout {duration(leaf.timeout)}" if leaf.timeout is not None else "",
         f"expires {duration(leaf.expires)}" if leaf.expires is not None else "",
         leaf.repeat if leaf.repeat != "idempotent" else "",
+        "may ask a person" if leaf.confirms else "",
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,7 +18,19 @@ from returns.result import Failure, Success
 from typing_extensions import TypeVar
 
 from perdure.core import outcomes
-from perdure.core.asked import NOTHING_KNOWN, Again, Answer, Asked, Attempt, Said, given_up, too_late
+from perdure.core.asked import (
+    NOTHING_KNOWN,
+    Again,
+    Answer,
+    Asked,
+    Attempt,
+    Decision,
+    Question,
+    Said,
+    answered,
+    given_up,
+    too_late,
+)
 from perdure.core.codec import CodecError
 from perdure.core.effect import Effect, Op
 from perdure.core.faults import Defect, Expired, Fault
@@ -107,7 +120,8 @@ class _Draft:
 class _Open:
     """One open request. `draft` is the attempt that is being made, `child` the run that answers it.
 
-    `again` counts attempts that asked for another, and `known` is what the next one is given.
+    `again` counts attempts that asked for another, and `known` is what the next one is given. What was `asked` a person
+    is counted by name.
     """
 
     run: _Run
@@ -118,6 +132,7 @@ class _Open:
     failed: int = 0
     again: int = 0
     known: Said = NOTHING_KNOWN
+    asked: Counter[str] = attrs.field(factory=Counter[str])
     draft: _Draft | None = None
     child: _Run | None = None
 
@@ -246,9 +261,22 @@ class _World:
                 await self.go_on(one.child)
                 return None, _AT_ONCE
             case _:
-                answer = await find(self._handlers, op)(Asked(op.given(), attempt, one.known))
+                waited = _AT_ONCE
+
+                async def confirm(question: Question) -> Decision:
+                    nonlocal waited
+                    said, delay = self._decides(one, question)
+                    waited += delay
+                    return said
+
+                answer = await find(self._handlers, op)(Asked(op.given(), attempt, one.known, confirm=confirm))
                 raise_what_is_for_the_test(answer)
-                return answer, self._cast.lasts(op, one.path, one.failed, one.run.where)
+                return answer, waited + self._cast.lasts(op, one.path, one.failed, one.run.where)
+
+    def _decides(self, one: _Open, question: Question) -> tuple[Decision, timedelta]:
+        """What a person says to a question of an attempt, and after how long."""
+        one.asked[question.name] += 1
+        return self._cast.decides(question, question.under(one.path, one.asked[question.name]), one.run.where)
 
     def _ended(self, one: _Open, answer: Answer | Again) -> None:
         """An attempt has ended: another one follows, or the machine goes on."""
@@ -258,7 +286,11 @@ class _World:
         if isinstance(answer, Again):
             draft.outcome = Failure(answer.error)
             one.again, one.known, one.draft = one.again + 1, answer.known, None
-            self._plan(one, answer.after, None)
+            pause = answer.after
+            if answer.until is not None:
+                said, pause = self._decides(one, answer.until)
+                one.known = answered(one.known, said)
+            self._plan(one, pause, None)
             return
         draft.outcome = answer
         if isinstance(answer, Failure) and op.retry is not None:

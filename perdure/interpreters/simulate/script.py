@@ -20,7 +20,7 @@ from returns.result import Failure, Success
 
 from perdure.core import outcomes
 from perdure.core.agents import Scripted, priced
-from perdure.core.asked import Answer, blame, settle
+from perdure.core.asked import Answer, Decision, Question, blame, settle
 from perdure.core.codec import CodecError
 from perdure.core.effect import Op
 from perdure.core.estimate import UNPRICED, Estimate
@@ -221,6 +221,26 @@ class Cast:
         if _by_itself(op) or not self._handled.isdisjoint(type(op).__mro__):
             return None
         raise Unscripted(_line_to_add(op, path, where))
+
+    def decides(self, question: Question, path: str, run: str = "") -> tuple[Decision, timedelta]:
+        """What a person says to a question of an attempt, and after how long.
+
+        Args:
+            question: It is answered as a gate of its name.
+            path: Of its gate.
+            run: As in `find`.
+
+        Raises:
+            Unscripted: The script is silent.
+            ScriptError: What the script says does not fit, or nobody ever answers.
+        """
+        gate = question.gate
+        cue = self.find(gate, path, 0, run)
+        assert cue is not None  # no gate answers by itself
+        if cue.answer is None:
+            raise ScriptError(f"nobody ever answers {_called(gate, path)}, and an attempt waits for it")
+        decision: Decision = cue.answer.unwrap()
+        return decision, cue.delay
 
     def lasts(self, op: Op[Any, Any], path: str, failed: int = 0, run: str = "") -> timedelta:
         """How long an attempt takes that the leaf answers by itself: within its estimate, as the seed decides.

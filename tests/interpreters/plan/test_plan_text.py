@@ -9,8 +9,23 @@ from typing import Any, Literal
 import pytest
 from reference_workflows import REFERENCES
 
-from perdure import Do, Effect, Scripted, Span, ask, parallel_map, plan, sleep, step, suspend, workflow
+from perdure import (
+    ClaudeCode,
+    Do,
+    Effect,
+    Model,
+    Scripted,
+    Span,
+    ask,
+    parallel_map,
+    plan,
+    sleep,
+    step,
+    suspend,
+    workflow,
+)
 from perdure.core.estimate import Estimate
+from perdure.interpreters.plan.tree import leaf_tree
 
 PRICED = Estimate(usd=Span(0.004, 0.005, 1.5), tokens_in=1200, tokens_out=0, seconds=Span(1, 2, None))
 writer = Scripted("writer", {}, PRICED)
@@ -117,6 +132,26 @@ def test_the_footer_says_who_is_waited_for_what_it_costs_and_what_is_not_known()
         "not in the price, for want of an estimate: send",
         "complete: no other path, if nothing fails or expires",
     ]
+
+
+@pytest.mark.parametrize(
+    ("agent", "asks"),
+    [
+        (ClaudeCode(confirm=True), True),
+        (ClaudeCode(), False),
+        (Model("openai/gpt-4o", tools=[print], confirm=["print"]), True),
+        (Model("openai/gpt-4o", tools=[print]), False),
+    ],
+)
+def test_a_plan_says_who_may_ask_a_person_and_waits_for_nobody_because_of_it(agent: Any, asks: bool) -> None:
+    """It is no gate of the workflow."""
+    made = plan(ask("tidy", [Scripted("first", {}), agent], "Tidy up"))
+
+    (line,) = [line for line in str(made).splitlines() if "tidy " in line and " ask " in line]
+    assert ("may ask a person" in line) is asks
+    assert "waits for people: none" in str(made)
+    (leaf,) = made.leaves.values()
+    assert leaf_tree(leaf).get("confirms", False) is asks
 
 
 def test_the_last_line_says_that_there_may_be_other_paths_and_the_ones_before_it_why() -> None:

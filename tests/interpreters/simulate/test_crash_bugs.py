@@ -227,12 +227,12 @@ BUGS = {
         "_drive",
         """\
             await self._record.commit()
-            if self._starting:
+            if self._starting or self._answers:
 """,
         """\
             self._start()
             await self._record.commit()
-            if self._starting:
+            if self._starting or self._answers:
 """,
         CHAIN,
         "acted before it was recorded that it begins",
@@ -267,7 +267,7 @@ BUGS = {
     "a crash uses up a retry": Bug(
         Drive,
         "_open_step",
-        "known.attempts + 1, known.failed, known.began_at, known.known)",
+        "known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))",
         "known.attempts + 1, known.failed + 1, known.began_at, known.known)",
         FETCHED,
         "fetched/fetch",
@@ -275,7 +275,7 @@ BUGS = {
     "retries are counted from the beginning after a crash": Bug(
         Drive,
         "_open_step",
-        "known.attempts + 1, known.failed, known.began_at, known.known)",
+        "known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))",
         "known.attempts + 1, 0, known.began_at, known.known)",
         FETCHED,
         "fetched/fetch",
@@ -353,7 +353,7 @@ BUGS = {
     "the gate of a branch that has lost stays open": Bug(
         Drive,
         "_close_cancelled",
-        "self._record.batch.withdrawn.append((self._history.recorded(path), waiting.number))",
+        "self._record.batch.withdrawn.append(self._gate(path, waiting))",
         "pass",
         HURRIED,
         "is still open",

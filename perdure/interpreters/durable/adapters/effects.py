@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import attrs
 from returns.result import Failure, Success
 
-from perdure.core.asked import Again, Answer, Asked, Handlers, Said
+from perdure.core.asked import Again, Answer, Asked, Decision, Handlers, Question, Said
 from perdure.core.faults import Defect, StepFault
 from perdure.interpreters.durable.adapters.clock import SystemClock
-from perdure.interpreters.durable.ports import Ended, Event, Noted, Stop
+from perdure.interpreters.durable.ports import Ended, Event, Noted, Stop, Wondered
 from perdure.interpreters.handlers import find, making
 
 
@@ -165,8 +165,21 @@ class LoopEffects:
             if self._tasks.get(attempt.path) is task:  # else it was given up, and another attempt may be under way
                 self._tell(Noted(attempt.path, attempt.number, said))
 
+        async def confirm(question: Question) -> Decision:
+            said: asyncio.Future[Decision] = self._loop.create_future()
+            asks = Wondered(
+                attempt.path, attempt.number, question, lambda it: None if said.done() else said.set_result(it)
+            )
+            if self._tasks.get(attempt.path) is task:
+                self._tell(asks)
+            try:
+                return await said
+            except asyncio.CancelledError:
+                asks.gone = True
+                raise
+
         try:
-            outcome = await find(self._handlers, asked.op)(Asked(asked.op, attempt, asked.known, note))
+            outcome = await find(self._handlers, asked.op)(Asked(asked.op, attempt, asked.known, note, confirm))
         except asyncio.CancelledError as error:
             if self._tasks.get(attempt.path) is not task:
                 raise  # we cancelled it
