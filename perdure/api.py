@@ -20,6 +20,7 @@ from perdure.agents.asking import asks
 from perdure.agents.live import Live
 from perdure.agents.reply import Event, Watch
 from perdure.agents.retention import tidy
+from perdure.agents.servers import Servers
 from perdure.core import codec
 from perdure.core.asked import Attempt, Handlers, Thread
 from perdure.core.effect import Call, Effect, Outcome
@@ -71,15 +72,18 @@ async def run_in_memory(
     """
     from perdure.interpreters import memory
 
-    return await memory.run(effect, {Ask: asks(memory.in_thread, watch=watch), **(handlers or {})}, answers or {})
+    async with Servers() as servers:
+        answered = asks(memory.in_thread, watch=watch, servers=servers)
+        return await memory.run(effect, {Ask: answered, **(handlers or {})}, answers or {})
 
 
-def default_handlers(thread: Thread, watch: Watch | None = None) -> Handlers:
+def default_handlers(thread: Thread, watch: Watch | None = None, servers: Servers | None = None) -> Handlers:
     """What steps and asks mean on a durable worker.
 
     Args:
         thread: Where sync code runs.
         watch: Called with what agents say and do. Beside it a file takes that too, for `perdure watch` and `logs -f`.
+        servers: What keeps the servers of tools of models; whoever gives it closes it.
     """
     live = Live(os.environ)
 
@@ -88,7 +92,7 @@ def default_handlers(thread: Thread, watch: Watch | None = None) -> Handlers:
         if watch is not None:
             watch(attempt, event)
 
-    return {Step: steps(thread), Ask: asks(thread, watch=told)}
+    return {Step: steps(thread), Ask: asks(thread, watch=told, servers=servers)}
 
 
 def tidied(worker: Worker) -> None:
@@ -129,7 +133,8 @@ class AsyncStore:
         from perdure.interpreters.durable.adapters.worker import Worker
 
         self._worker = Worker.open(path, durability=durability, threads=threads, lease=lease)
-        self._handlers = {**default_handlers(self._worker.threads.run, watch), **handlers}
+        self._servers = Servers()
+        self._handlers = {**default_handlers(self._worker.threads.run, watch, self._servers), **handlers}
 
     @property
     def path(self) -> Path:
@@ -296,6 +301,7 @@ class AsyncStore:
     async def close(self) -> None:
         """Park what is running, and let go. What is recorded stays; another worker can go on at once."""
         await self._worker.close()
+        await self._servers.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,11 +33,13 @@ from perdure.agents.reply import (
     ToolStarted,
     Unanswered,
     Usage,
+    Use,
     Used,
     Wanted,
     Watch,
 )
 from perdure.agents.secrets import HIDDEN, Secrets, Veil
+from perdure.agents.servers import Servers, StepServers
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
 from perdure.agents.tools import CUT_OFF, task_of, unfit, used
@@ -51,21 +53,32 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def asks(thread: Thread | None, now: Callable[[], datetime] = _now, watch: Watch | None = None) -> Handler:
+def asks(
+    thread: Thread | None,
+    now: Callable[[], datetime] = _now,
+    watch: Watch | None = None,
+    servers: Servers | None = None,
+) -> Handler:
     """The handler of asks.
 
     Args:
         thread: Where a scripted agent's sync function runs; None runs it on the loop.
         now: The clock by which an agent can be asked again.
         watch: Who is told what agents do, as they do it.
+        servers: What keeps the servers of tools; whoever gives it closes it. Without it they end by themselves, a few
+            seconds after they are needed no more.
     """
     # What does not know us is not asked again in this run. A new process asks once more: somebody may have logged in.
     off: set[tuple[str, str]] = set()
+    every = servers or Servers()
 
     async def handle(asked: Asked) -> Answer | Again:
         if not isinstance(asked.op, Ask):
             raise Defect(f"{asked.op!r} is not an ask")
-        return await _Turn(asked, asked.op, off, thread, now, watch).taken()
+        async with every.during(asked.attempt) as mine:
+            answer = await _Turn(asked, asked.op, off, thread, now, watch, mine).taken()
+            mine.goes_on = isinstance(answer, Again) and not answer.after and answer.until is None
+            return answer
 
     return handle
 
@@ -81,9 +94,11 @@ class _Turn:
         thread: Thread | None,
         now: Callable[[], datetime],
         watch: Watch | None,
+        servers: StepServers,
     ) -> None:
         self._asked, self._op, self._off, self._thread, self._now = asked, op, off, thread, now
         self._watch, self._heard = watch, False
+        self._servers = servers
         found = Standing.of(asked.known, op.agents)
         self._cut_off = asked.attempt.number > found.attempt + 1
         self._standing = attrs.evolve(_answered(found), attempt=asked.attempt.number)
@@ -107,9 +122,9 @@ class _Turn:
         reason = self._reason_not_to()
         if reason is not None:
             return self._failed(reason)
-        if self._standing.uses and isinstance(self._agent, Model):
-            return await self._tool_used(self._agent)
         try:
+            if self._standing.uses and isinstance(self._agent, Model):
+                return await self._tool_used(self._agent)
             if isinstance(self._agent, Scripted):
                 message = self._message(native=True) if self._standing.permits else self._standing.message
                 reply = await scripted.reply(self._op, self._agent, message or self._op.prompt, self._thread)
@@ -141,6 +156,7 @@ class _Turn:
         return None
 
     async def _answered(self, agent: Answering) -> Reply:
+        offers = await self._servers.offered(self._agent.mcp if isinstance(self._agent, Model) else ())
         call = Call(
             ask=self._op,
             attempt=self._asked.attempt,
@@ -152,6 +168,7 @@ class _Turn:
             live=self._watch is not None,
             permits=tuple(permit for permit in self._standing.permits if permit not in self._hidden),
             confirm=self._confirmed,
+            tools=tuple(offer.described for _, offer in offers),
         )
         try:
             reply = await agent.answer(call, self._told)
@@ -255,8 +272,8 @@ class _Turn:
     async def _tool_used(self, agent: Model) -> Again:
         standing = self._standing
         use, *left = standing.uses
-        tool = next((tool for tool in agent.tools if task_of(tool).name == use.name), None)
-        asks = tool is not None and use.name in agent.confirm and not unfit(tool, use)
+        tool = await self._tool(agent, use)
+        asks = tool is not None and use.name in agent.confirm and not tool.unfit
         if asks and standing.answer is None:
             self._asked.note({"agent": agent.name})
             return Again(None, standing.known(), until=self._question(Wanted(use.id, use.name, use.input)))
@@ -265,14 +282,30 @@ class _Turn:
             text = f"There is no tool {use.name}"
         elif asks and isinstance(standing.answer, Denied):
             text = _not_allowed("this call", standing.answer)
-        elif self._cut_off and task_of(tool).repeat == "once":
+        elif self._cut_off and not tool.repeatable:
             text = CUT_OFF
         else:
             self._told(ToolStarted(use.id, use.name, use.input))
-            text = self._secrets.hide(await used(tool, use, self._asked.attempt, self._thread))
+            text = tool.hide(await tool.used())
             self._told(ToolEnded(use.id, True, text))
         results = (*standing.results, Used(use.id, text))
         return Again(None, attrs.evolve(standing, uses=tuple(left), results=results, answer=None).known())
+
+    async def _tool(self, agent: Model, use: Use) -> _Tool | None:
+        """The tool that is wanted: a function, or one of a server."""
+        for tool in agent.tools:
+            if (task := task_of(tool)).name == use.name:
+                call = functools.partial(used, tool, use, self._asked.attempt, self._thread)
+                return _Tool(task.repeat != "once", call, self._secrets.hide, bool(unfit(tool, use)))
+        for talk, offer in await self._servers.offered(agent.mcp):
+            if offer.name == use.name:
+                return _Tool(
+                    offer.repeatable,
+                    functools.partial(talk.used, offer, use),
+                    self._secrets.hide_printed,
+                    not isinstance(use.input, dict),
+                )
+        return None
 
     # -- what follows ------------------------------------------------------------------------------------------------
 
@@ -340,13 +373,30 @@ def _name_of(tool: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", tool).lstrip(".-") or "tool"
 
 
+@attrs.frozen
+class _Tool:
+    """One call of a tool, to be made.
+
+    Attributes:
+        repeatable: It may be made again after one whose end nobody knows.
+        used: Makes it, and gives text for the model.
+        hide: Takes secrets out of that text.
+        unfit: What the model gave is none of what it takes.
+    """
+
+    repeatable: bool
+    used: Callable[[], Awaitable[str]]
+    hide: Callable[[str], str]
+    unfit: bool
+
+
 def _declared(agents: tuple[Agent, ...]) -> list[str]:
     """The variables that the agents are given, by name."""
     names: list[str] = []
     for agent in agents:
         if isinstance(agent, Model) and agent.key is not None:
             names.append(agent.key)
-        if isinstance(agent, Harness):
+        if isinstance(agent, Harness | Model):
             names += environment.given(agent)
     return names
 

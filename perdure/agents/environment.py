@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from perdure.core.agents import Harness
+from perdure.core.agents import Harness, Model
 
 #: Where things are, which language is spoken, and how the network is reached. No key, no token.
 ALLOWED = (
@@ -24,9 +24,10 @@ def allowed(mine: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", **kept, **_PLAIN}
 
 
-def given(agent: Harness) -> list[str]:
-    """The variables that a coding agent and its servers of tools are given, by name."""
-    return [*agent.env, *(name for server in agent.mcp for name in server.env)]
+def given(agent: Harness | Model) -> list[str]:
+    """The variables that a coding agent, and the servers of tools of any agent, are given, by name."""
+    mine = agent.env if isinstance(agent, Harness) else ()
+    return [*mine, *(name for server in agent.mcp for name in server.env)]
 
 
 def declared(names: Iterable[str], mine: Mapping[str, str]) -> dict[str, str]:
@@ -40,7 +41,7 @@ def declared(names: Iterable[str], mine: Mapping[str, str]) -> dict[str, str]:
     if missing:
         which = ", ".join(missing)
         raise LookupError(
-            f"the agent declares env={wanted!r}, but {which} is not set here, so it would run without: "
+            f"env={wanted!r} is declared, but {which} is not set here, so it would run without: "
             f"export {missing[0]}=… where the worker starts, or take the name out of env"
         )
     return {name: mine[name] for name in wanted}

@@ -91,6 +91,7 @@ class Speaker:
         if call.session is not None:
             task = instructed(call.ask.prompt, call.schema, self.native)
             said.insert(0, {"role": "user", "content": task})
+        tools = [*(described(tool) for tool in agent.tools), *call.tools]
         system = [{"role": "system", "content": agent.system}] if agent.system else []
         request: Json = {
             "model": agent.model,
@@ -99,8 +100,8 @@ class Speaker:
             "api_key": _key(agent),
             "temperature": agent.temperature,
             "max_tokens": agent.max_tokens,
-            "tools": [described(tool) for tool in agent.tools] or None,
-            "tool_choice": "none" if agent.tools and call.repair else None,
+            "tools": tools or None,
+            "tool_choice": "none" if tools and call.repair else None,
             "response_format": _format(call.schema) if call.schema is not None and self.native else None,
             "timeout": agent.timeout.total_seconds(),
             "num_retries": 0,

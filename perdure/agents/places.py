@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,15 @@ _MEMORY = "memory"
 def run_of(attempt: Attempt) -> str:
     """A name for the run that no other run on this machine has at the same time."""
     return f"{_MEMORY}-{os.getpid()}" if attempt.run_id == _MEMORY else attempt.run_id
+
+
+def mark_of(attempt: Attempt) -> str:
+    """By what the processes of a step are known: its run, and its key.
+
+    In memory every run has the same keys, so there it is a fresh one at each call.
+    """
+    key = uuid.uuid4().hex if attempt.run_id == _MEMORY else attempt.idempotency_key
+    return f"{run_of(attempt)}/{key}"
 
 
 def home_of(environ: Mapping[str, str], attempt: Attempt) -> Path:

@@ -1,6 +1,6 @@
-"""One program, run to its end and leaving nothing behind: the one path of every harness.
+"""One program, run to its end and leaving nothing behind: the one path of every harness and every server of tools.
 
-The prompt goes in by stdin, lines come out, and whatever happens (an end, a silence, a timeout, a cancellation, the
+A prompt goes in by stdin, lines come out, and whatever happens (an end, a silence, a timeout, a cancellation, the
 death of this worker) the whole tree of processes is dead before anybody else may write in its folder. The shim
 between us and the program sees to it: see `shim.py`.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -144,6 +145,89 @@ async def run_process(
             await run.clear(mark)
 
 
+@attrs.define(eq=False)
+class Talking:
+    """A program that lives for as long as somebody talks with it.
+
+    Attributes:
+        process: Its stdin and stdout are whoever's who talks with it.
+        stderr: The last of what it printed there, as it came.
+        silent: Nothing more will come there.
+    """
+
+    process: Process
+    stderr: bytes = b""
+    silent: anyio.Event = attrs.field(factory=anyio.Event)
+
+    async def last_words(self) -> str:
+        """The end of what a program that has ended printed on stderr, in one line. It may hold secrets."""
+        with anyio.move_on_after(_DRAIN.total_seconds()):
+            await self.silent.wait()
+        return last_words(self.stderr.decode(errors="replace"))
+
+
+@contextlib.asynccontextmanager
+async def talking(launch: Launch, *, mark: str, grace: timedelta) -> AsyncIterator[Talking]:
+    """A program to talk with inside the block. After it, or when this worker dies, its whole tree is dead.
+
+    Args:
+        launch: What to start. It shares its folder with whoever works there.
+        mark: Names the work in the environment of every process of it. What an earlier attempt under the same mark
+            left behind is killed first.
+        grace: How long it may take to end once its stdin has ended, and then between TERM and KILL.
+
+    Raises:
+        Unstartable: There is no such program or folder.
+    """
+    _check(launch)
+    await anyio.to_thread.run_sync(shim.reap, mark, 5.0)
+    process, death = await _start(launch, mark, -1, grace)
+    talk = Talking(process)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_listen, talk)
+            try:
+                yield talk
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await _hang_up(talk, grace)
+                    await _clear(process, death, grace, mark)
+                    with anyio.move_on_after(_DRAIN.total_seconds()):
+                        await talk.silent.wait()
+                group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
+
+
+async def _listen(talk: Talking) -> None:
+    assert talk.process.stderr is not None
+    try:
+        async for chunk in chunks(talk.process.stderr):
+            talk.stderr = (talk.stderr + chunk)[-_STDERR:]
+    finally:
+        talk.silent.set()
+
+
+async def _hang_up(talk: Talking, grace: timedelta) -> None:
+    assert talk.process.stdin is not None
+    with contextlib.suppress(anyio.BrokenResourceError):
+        await talk.process.stdin.aclose()
+    with anyio.move_on_after(grace.total_seconds()):
+        await talk.process.wait()
+
+
+async def _clear(process: Process, death: int, grace: timedelta, mark: str) -> None:
+    """See to it that nothing is left: with the pipe goes the tree."""
+    if death >= 0:
+        os.close(death)
+    with anyio.move_on_after((grace + _SHIM).total_seconds()):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+    await anyio.to_thread.run_sync(shim.reap, mark, 5.0)  # where the shim itself was killed
+
+
 def _check(launch: Launch) -> None:
     program = launch.argv[0]
     if not launch.cwd.is_dir():
@@ -215,12 +299,9 @@ class _Run:
 
     async def clear(self, mark: str) -> None:
         """See to it that nothing is left."""
-        self._let_go()
-        await self._shim_ends()
-        if self.process.returncode is None:
-            self.process.kill()
+        death, self.death = self.death, -1
+        await _clear(self.process, death, self.limits.grace, mark)
         await self.process.aclose()
-        await anyio.to_thread.run_sync(shim.reap, mark, 5.0)  # where the shim itself was killed
 
     async def _wait(self) -> Stopped | None:
         """Wait for its end; past a limit, bring it about and say which."""
@@ -264,13 +345,13 @@ class _Run:
 
     async def _read_stderr(self) -> None:
         assert self.process.stderr is not None
-        async for chunk in _chunks(self.process.stderr):
+        async for chunk in chunks(self.process.stderr):
             # Twice what is told: a secret that were cut in two at the beginning would not be known for one.
             self.stderr = (self.stderr + chunk)[-2 * _STDERR :]
 
     async def _read_stdout(self, read: anyio.Event) -> None:
         assert self.process.stdout is not None
-        async for chunk in _chunks(self.process.stdout):
+        async for chunk in chunks(self.process.stdout):
             self._take(self.lines.feed(chunk))
             self._be_patient()
         self._take(self.lines.rest())
@@ -293,7 +374,14 @@ class _Run:
                 self.last_line = anyio.current_time()
 
 
-async def _chunks(stream: ByteReceiveStream) -> AsyncIterator[bytes]:
+async def chunks(stream: ByteReceiveStream) -> AsyncIterator[bytes]:
+    """What comes out of a pipe, as it comes, to its end."""
     with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
         while True:
             yield await stream.receive(65536)
+
+
+def last_words(stderr: str) -> str:
+    """The end of stderr, in one line and without colours; nothing where there is none."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr).splitlines() if line.strip()]
+    return f": {' / '.join(lines[-3:])[-500:]}" if lines else ""

@@ -80,6 +80,7 @@ class Call:
             tool with the same input.
         confirm: Asks a person about a call and waits for the answer. Who waits no longer cancels it, and raises
             `Unanswered`. Where nobody can be asked, the answer is no.
+        tools: The tools of a model's servers, as models are told of tools.
     """
 
     ask: Ask[Any]  # whatever the answer is of
@@ -92,6 +93,7 @@ class Call:
     live: bool = False
     permits: tuple[Permit, ...] = ()
     confirm: Confirm = attrs.field(default=nobody, eq=False, repr=False)
+    tools: tuple[Json, ...] = ()
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------

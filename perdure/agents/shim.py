@@ -35,7 +35,7 @@ def descendants(root: int) -> set[int]:
     """The living processes below one."""
     children: dict[int, list[int]] = {}
     for pid in _processes():
-        fields = _read(pid, "stat").rpartition(b")")[2].split()  # the name before it may hold anything
+        fields = _stat(pid)
         if fields and fields[0] not in (b"Z", b"X"):
             children.setdefault(int(fields[1]), []).append(pid)
     found: set[int] = set()
@@ -45,6 +45,18 @@ def descendants(root: int) -> set[int]:
         found.update(below)
         waiting += below
     return found
+
+
+def above(pid: int) -> Iterator[int]:
+    """The processes above one: its parent, and so on."""
+    while (fields := _stat(pid)) and (pid := int(fields[1])) > 0:
+        yield pid
+
+
+def marks(pid: int) -> list[str]:
+    """The mark that a process bears, if it bears one."""
+    environment = b"\0" + _read(pid, "environ")
+    return [os.fsdecode(rest.partition(b"\0")[0]) for rest in environment.split(f"\0{MARK}=".encode())[1:]]
 
 
 def kill(pids: set[int], number: int = signal.SIGKILL) -> None:
@@ -71,6 +83,11 @@ def _processes() -> Iterator[int]:
     except OSError:
         return
     yield from (int(name) for name in names if name.isdigit())
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Its state, its parent, and more; nothing once it has ended."""
+    return _read(pid, "stat").rpartition(b")")[2].split()  # the name before it may hold anything
 
 
 def _read(pid: int, name: str) -> bytes:

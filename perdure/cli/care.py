@@ -38,7 +38,7 @@ class Finding:
 @click.argument("run_id", metavar="RUN", required=False, shell_complete=completion.runs)
 def doctor(common: Common, run_id: str | None) -> Exit:
     """Look for what is wrong: here, in the database, in a run."""
-    found, damage = [_python(), _sqlite(), _bytecode(), _models(), _agents()], False
+    found, damage = [_python(), _sqlite(), _bytecode(), _models(), _mcp(), _agents()], False
     if not os.path.lexists(common.path):
         found.append(Finding("database", "ok", f"{common.path} does not exist yet; the first run makes it"))
         if run_id is not None:
@@ -100,6 +100,15 @@ def _models() -> Finding:
         return Finding("models", "ok", f"litellm {importlib.metadata.version('litellm')}")
     except importlib.metadata.PackageNotFoundError:
         return Finding("models", "ok", "not installed, and needed to ask a Model: pip install 'perdure[models]'")
+
+
+def _mcp() -> Finding:
+    """The library of servers of tools, by what its package says, too."""
+    try:
+        return Finding("servers of tools", "ok", f"mcp {importlib.metadata.version('mcp')}")
+    except importlib.metadata.PackageNotFoundError:
+        needed = "not installed, and needed to give a Model servers of tools, and to be one: pip install 'perdure[mcp]'"
+        return Finding("servers of tools", "ok", needed)
 
 
 def _agents() -> Finding:

@@ -13,7 +13,7 @@ import attrs
 import click
 
 from perdure.cli import printing
-from perdure.interpreters.durable.errors import NotFound
+from perdure.interpreters.durable.errors import NotFound, Unusable
 
 if TYPE_CHECKING:
     from perdure.interpreters.durable.adapters.worker import Onlooker
@@ -27,11 +27,15 @@ class Common:
         db: What `--db` says; the environment and the nearest folder come after it.
         json: Tell programs: one document on stdout.
         quiet: Tell people nothing on the way.
+        via: By which way decisions come, as it is recorded with them.
+        own: Runs in which nothing is to be decided from here, beside those whose agents this process belongs to.
     """
 
     db: str | None = None
     json: bool = False
     quiet: bool = False
+    via: str = "cli"
+    own: frozenset[str] = frozenset()
 
     @property
     def path(self) -> Path:
@@ -69,6 +73,22 @@ class Common:
             missing = NotFound(f"there is no database {self.path} yet, so there are no runs")
             missing.add_note("perdure run file.py:workflow")
             raise missing
+
+    def refuse_own(self, run_id: str) -> None:
+        """Refuse to decide in a run whose agent asks for it: a gate is there because the agent is not to decide.
+
+        Raises:
+            Unusable: It is one.
+        """
+        from perdure.agents.around import runs_around
+
+        if run_id in self.own or run_id in runs_around():
+            refusal = Unusable(
+                f"run {run_id} is the run of the agent that asks, and an agent decides nothing in its own run: "
+                "a person does, outside of it"
+            )
+            refusal.add_note(f"perdure why {run_id}")
+            raise refusal
 
     def command(self, text: str) -> str:
         """A command as it has to be typed here: with the database that was named, if one was."""

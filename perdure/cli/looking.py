@@ -62,7 +62,7 @@ def _span(context: click.Context, parameter: click.Parameter, value: str | None)
     "--state", "states", multiple=True, type=click.Choice(get_args(State)), help="Only these; may be given often."
 )
 @click.option("--since", callback=_span, metavar="DURATION", help="Only runs started so recently, e.g. 2h.")
-@click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="No more than these.")
+@click.option("-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="No more than these.")
 def ps(common: Common, states: tuple[State, ...], since: timedelta | None, count: int) -> None:
     """List runs, newest first, each with why it stands there."""
     views: list[View] = []

@@ -30,6 +30,7 @@ VERBS: Final = {
     "Inspect": {"ps": "looking", "show": "looking", "why": "looking", "logs": "looking", "watch": "watching"},
     "Operate": {
         "agents": "agents",
+        "mcp": "mcp",
         "doctor": "care",
         "db": "care",
         "export": "histories",

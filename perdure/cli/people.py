@@ -80,15 +80,22 @@ def answer(common: Common, run_id: str, name: str | None, input: str, by: str | 
     """Answer a gate by a value."""
     value = given.tree(given.read(input))
     with common.look() as looker:
-        gate = looker.gate(looker.resolve(run_id), name)
-        _told(common, looker, looker.answer(gate, value, by=by or _me(), note=note, via="cli"))
+        gate = looker.gate(_decided(common, looker, run_id), name)
+        _told(common, looker, looker.answer(gate, value, by=by or _me(), note=note, via=common.via))
 
 
 def _decide(common: Common, run_id: str, name: str | None, yes: bool, by: str | None, note: str) -> None:
     with common.look() as looker:
-        gate = looker.gate(looker.resolve(run_id), name)
+        gate = looker.gate(_decided(common, looker, run_id), name)
         decision = looker.decision(gate, yes, by or _me(), note)
-        _told(common, looker, looker.answer(gate, decision, by=by or _me(), note=note, via="cli"))
+        _told(common, looker, looker.answer(gate, decision, by=by or _me(), note=note, via=common.via))
+
+
+def _decided(common: Common, looker: Onlooker, run_id: str) -> str:
+    """The run that somebody decides in, who must not be its agent."""
+    found = looker.resolve(run_id)
+    common.refuse_own(found)
+    return found
 
 
 def _told(common: Common, looker: Onlooker, gate: Gate) -> None:

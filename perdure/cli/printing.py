@@ -139,7 +139,12 @@ def err(text: str) -> None:
 
 def document(name: str, fields: Mapping[str, Any], next: Sequence[str]) -> None:  # Any: JSON trees
     """The one JSON document of a command. ASCII only, so that no terminal can be told anything by it."""
-    out(json.dumps({"schema": f"perdure.{name}/1", **fields, "next": list(next)}, indent=2))
+    out(json.dumps(document_tree(name, fields, next), indent=2))
+
+
+def document_tree(name: str, fields: Mapping[str, Any], next: Sequence[str]) -> dict[str, Any]:
+    """A document, as `schemas/<name>.json` has it."""
+    return {"schema": f"perdure.{name}/1", **fields, "next": list(next)}
 
 
 @contextlib.contextmanager

@@ -99,6 +99,11 @@ def _variables(_: object, field: attrs.Attribute[Any], names: tuple[str, ...]) -
             raise Defect(f"{field.name}: give the names of environment variables, never their values")
 
 
+def _words(_: object, field: attrs.Attribute[Any], words: tuple[str, ...]) -> None:
+    if not words:
+        raise Defect(f"{field.name}=[]: give the program and its arguments")
+
+
 def _positive(_: object, field: attrs.Attribute[Any], value: float | timedelta | None) -> None:
     if value is not None and (value <= timedelta(0) if isinstance(value, timedelta) else value <= 0):
         raise Defect(f"{field.name}={value!r}: a limit is more than nothing; None is no limit")
@@ -125,21 +130,28 @@ class Limits:
 
 @attrs.frozen(kw_only=True)
 class McpServer:
-    """A server of tools for a coding agent, spoken to by the Model Context Protocol.
+    """A program that is a server of tools, spoken to by the Model Context Protocol on its standard streams.
 
     Attributes:
         name: Under which its tools are known.
-        command: The program that is the server, with its arguments.
-        env: Names of the environment variables that it is given.
+        command: The program that is the server, with its arguments. Everybody on the machine can read them.
+        env: Names of the environment variables that it is given beside the harmless ones.
     """
 
     name: str = attrs.field(validator=_name)
-    command: tuple[str, ...] = attrs.field(converter=_texts)
+    command: tuple[str, ...] = attrs.field(converter=_texts, validator=_words)
     env: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_variables)
 
 
 def _servers(given: Iterable[McpServer]) -> tuple[McpServer, ...]:
     return tuple(given)
+
+
+def _apart(_: object, __: object, servers: tuple[McpServer, ...]) -> None:
+    names = [server.name for server in servers]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise Defect(f"mcp=…: two servers are called {twice!r}, and their tools are known by that name")
 
 
 # -- models ----------------------------------------------------------------------------------------------------------
@@ -183,13 +195,16 @@ class Model:
         tools: Functions and steps that it may use. What they take and give has a JSON form. `perdure.attempt()` in one
             has an idempotency key of this very call. A step that is `once` is never called again after a call whose
             end nobody knows.
+        mcp: Servers of further tools. Each runs for as long as the step goes on, and a tool is known as `server__tool`.
+            After a call whose end nobody knows a tool is called again only if its server says that it is read-only or
+            idempotent.
         turns: It may reply so often to come to an answer.
         confirm: The names of those of its tools of which each call waits for a person's yes. The run suspends
             meanwhile, and no process is needed.
 
     Raises:
-        Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools of one name, a
-            name in `confirm` that none of its tools has.
+        Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools or servers of one
+            name, a name in `confirm` that none of its tools has.
 
     Example:
         >>> Model("openai/gpt-5", system="You are brief.")
@@ -208,6 +223,7 @@ class Model:
     tools: tuple[Callable[..., Any], ...] = attrs.field(
         default=(), kw_only=True, converter=_functions, validator=_tools
     )  # Any: whatever a tool gives
+    mcp: tuple[McpServer, ...] = attrs.field(default=(), kw_only=True, converter=_servers, validator=_apart)
     turns: int = attrs.field(default=50, kw_only=True, validator=_positive)
     confirm: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_texts)
 
@@ -216,9 +232,13 @@ class Model:
             raise Defect("Model(key=…): give the name of an environment variable, never a key itself")
         known = [_called(tool) for tool in self.tools]
         for name in self.confirm:
-            if name not in known:
+            if name not in known and not any(name.startswith(f"{server.name}__") for server in self.mcp):
                 there = f"its tools are {', '.join(known)}" if known else "it has no tools"
                 raise Defect(f"Model(confirm=…): {name!r} is none of its tools: {there}")
+        for server in self.mcp:
+            for tool in self.tools:
+                if (name := getattr(tool, "__name__", "")).startswith(f"{server.name}__"):
+                    raise Defect(f"Model(tools=…): {name!r} is called as a tool of the server {server.name!r} may be")
 
     @property
     def name(self) -> str:
@@ -263,7 +283,7 @@ class Harness:
     worktree: bool = False
     env: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_variables)
     tools: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
-    mcp: tuple[McpServer, ...] = attrs.field(default=(), converter=_servers)
+    mcp: tuple[McpServer, ...] = attrs.field(default=(), converter=_servers, validator=_apart)
     isolated: bool = False
     limits: Limits = attrs.field(factory=Limits)
     program: str | None = None
@@ -311,11 +331,6 @@ class OpenCode(Harness):
     """OpenCode, by its command `opencode`. See `Harness`."""
 
     name: str = attrs.field(default="opencode", validator=_name)
-
-
-def _words(_: object, field: attrs.Attribute[Any], words: tuple[str, ...]) -> None:
-    if not words:
-        raise Defect(f"{field.name}=[]: give the program and its arguments")
 
 
 @attrs.frozen(kw_only=True)

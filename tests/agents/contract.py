@@ -21,6 +21,7 @@ from subjects import KEY, Subject
 from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_named
+from perdure.agents.places import mark_of
 from perdure.agents.reply import AgentError, Call, Event, Json, Kind, Reply
 from perdure.core.agents import Limits
 from perdure.core.asked import Attempt
@@ -147,14 +148,14 @@ def play(
         attempt = Attempt("contract", "flow/q", number, key)
         call = Call(ask=ask, attempt=attempt, message=message, schema=scene.schema, session=session)
         if scene.killed is not None and number == 1:
-            threading.Thread(target=_kill, args=(key, work, scene.killed), daemon=True).start()
+            threading.Thread(target=_kill, args=(mark_of(attempt), work, scene.killed), daemon=True).start()
         events: list[Event] = []
         try:
             reply: Reply | AgentError = anyio.run(coding.answer, call, events.append)
         except AgentError as error:
             reply = error
         session = reply.session
-        told.append(Told(reply, events, shim.marked(key)))
+        told.append(Told(reply, events, shim.marked(mark_of(attempt))))
     return told
 
 

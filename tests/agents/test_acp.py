@@ -16,6 +16,7 @@ from subjects import SUBJECTS, environ
 from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
+from perdure.agents.places import mark_of
 from perdure.agents.reply import AgentError, Call, Event, Reply, Started, ToolEnded, ToolStarted
 from perdure.core.agents import Acp, McpServer
 from perdure.core.asked import Attempt
@@ -35,7 +36,7 @@ def answer(
     try:
         return anyio.run(Coding("acp", agent, adapter, environ).answer, call, tell.append)
     finally:
-        assert shim.marked(key) == set()
+        assert shim.marked(mark_of(attempt)) == set()
 
 
 @pytest.fixture

@@ -25,6 +25,6 @@ def test_a_declared_variable_passes() -> None:
 
 def test_a_declared_variable_that_is_not_set_is_told_with_what_mends_it() -> None:
     with pytest.raises(
-        LookupError, match=r"env=\['A', 'B'\], but B is not set here.*export B=… where the worker starts"
+        LookupError, match=r"env=\['A', 'B'\] is declared, but B is not set here.*export B=… where the worker starts"
     ):
         environment.declared(["A", "B"], {"A": "1"})

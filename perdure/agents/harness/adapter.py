@@ -8,7 +8,6 @@ so: exit codes are of no use, for some harnesses end with 0 on every error.
 from __future__ import annotations
 
 import abc
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +17,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 import attrs
 
 from perdure.agents.harness.kinds import kind_of, wait_in
-from perdure.agents.process import Ended, Launch
+from perdure.agents.process import Ended, Launch, last_words
 from perdure.agents.reply import AgentError, Call, Cost, Event, Json, Kind, Reply, Source, Started, Usage
 from perdure.core.agents import Harness
 
@@ -123,7 +122,7 @@ class Reading(abc.ABC):
 
     def unfinished(self, ended: Ended) -> AgentError:
         """Why there was no last event, as far as that can be told."""
-        last = _last_words(ended.stderr)
+        last = last_words(ended.stderr)
         if ended.stopped == "idle":
             return AgentError("crashed", f"it printed nothing for too long and was ended{last}")
         if ended.stopped == "wall":
@@ -201,12 +200,6 @@ class Adapter(Generic[H]):
     prices: bool = True
     fixed: bool = False
     plain: bool = False
-
-
-def _last_words(stderr: str) -> str:
-    """The end of stderr, in one line and without colours; nothing where there is none."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr).splitlines() if line.strip()]
-    return f": {' / '.join(lines[-3:])[-500:]}" if lines else ""
 
 
 def words(

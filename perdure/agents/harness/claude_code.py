@@ -24,6 +24,8 @@ _QUIET = {
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
     "CLAUDE_CODE_MAX_RETRIES": "1",
     "ENABLE_TOOL_SEARCH": "false",  # else tools of servers are not offered until they are searched for
+    "MCP_CONNECTION_NONBLOCKING": "0",  # the first turn waits for the tools of its servers,
+    "MCP_CONNECT_TIMEOUT_MS": "60000",  # and longer than the few seconds that go without saying
 }
 _READ = ("Read", "Glob", "Grep")
 _EDIT = (*_READ, "Edit", "Write", "NotebookEdit", "TodoWrite")

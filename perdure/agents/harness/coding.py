@@ -22,12 +22,11 @@ from perdure.agents import environment
 from perdure.agents.harness.adapter import Adapter, Reading, Room, SessionLost
 from perdure.agents.harness.versions import version_of
 from perdure.agents.harness.worktree import worktree
-from perdure.agents.places import home_of, log_of, run_of, scratch_of
+from perdure.agents.places import home_of, log_of, mark_of, scratch_of
 from perdure.agents.process import Limits, Unstartable, run_process
 from perdure.agents.reply import AgentError, Call, Reply, Tell
 from perdure.agents.secrets import Secrets
 from perdure.core.agents import Harness
-from perdure.core.asked import Attempt
 
 #: A harness is silent while a tool of its runs; after so long it hangs.
 _IDLE: Final = timedelta(minutes=15)
@@ -119,7 +118,7 @@ class Coding:
             ended = await run_process(
                 launch,
                 _reader(reading, adapter, agent, tell),
-                mark=_mark(call.attempt),
+                mark=mark_of(call.attempt),
                 limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE, linger=_LINGER),
                 alone=agent.access != "read",
                 hide=secrets.hide_printed,
@@ -174,11 +173,6 @@ def _within(reading: Reading, agent: Harness) -> None:
     else:
         return
     raise AgentError("budget", over, session=reading.started, usage=tokens, cost=reading.cost)
-
-
-def _mark(attempt: Attempt) -> str:
-    """By what the agent's processes are known. In memory every run has the same keys, so there it is a fresh one."""
-    return attempt.idempotency_key if run_of(attempt) == attempt.run_id else uuid.uuid4().hex
 
 
 _places: RunVar[dict[str, anyio.Semaphore]] = RunVar("perdure.agents.harness")

@@ -49,6 +49,10 @@ class Questions:
     def find(self, run_id: str) -> Run | None:
         return next((Run(*row) for row in self._ask(texts.RUN, run_id=run_id)), None)
 
+    def find_by_key(self, key: str) -> Run | None:
+        """The run that was started under a key."""
+        return next((Run(*row) for row in self._ask(texts.RUN_OF_KEY, key=key)), None)
+
     def entries(self, run_id: str) -> list[Entry]:
         """The whole journal of a run, in order."""
         return self.entries_after(run_id, 0)

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from perdure.core.agents import confirms
+from perdure.core.agents import Agent, Harness, Model, confirms
 from perdure.core.diagram import Asks
 from perdure.core.effect import Op, Repeat
 from perdure.core.estimate import Estimate
@@ -41,6 +41,7 @@ class Leaf:
         output: The label of the type of its outcome.
         errors: The labels of the failures that it declares.
         agents: For an ask, who is tried, in order.
+        servers: The servers of tools that these are given, by name.
         repeat: What happens after an attempt whose end nobody knows.
         retry: When it is tried again.
         timeout: How long one attempt may take.
@@ -59,6 +60,7 @@ class Leaf:
     output: str
     errors: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
     repeat: Repeat = "idempotent"
     retry: Retry | None = None
     timeout: timedelta | None = None
@@ -98,6 +100,7 @@ def _united(ways: Sequence[Leaf], order: Sequence[str]) -> Leaf:
     return attrs.evolve(
         fullest,
         agents=tuple(dict.fromkeys(agent for leaf in ways for agent in leaf.agents)),
+        servers=tuple(dict.fromkeys(server for leaf in ways for server in leaf.servers)),
         feeds=tuple(key for key in order if key in fed),
         estimate=functools.reduce(operator.or_, said) if said else None,
         confirms=any(leaf.confirms for leaf in ways),
@@ -114,6 +117,7 @@ def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
         label(op.output),
         tuple(map(label, op.errors)),
         tuple(agent.name for agent in op.agents) if isinstance(op, Ask) else (),
+        _servers(op.agents) if isinstance(op, Ask) else (),
         op.repeat,
         op.retry,
         op.timeout,
@@ -124,6 +128,11 @@ def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
         estimate_of(op, None if _TAG.search(asked) else len(asked)),
         isinstance(op, Ask) and any(map(confirms, op.agents)),
     )
+
+
+def _servers(agents: Sequence[Agent]) -> tuple[str, ...]:
+    equipped = [agent for agent in agents if isinstance(agent, Model | Harness)]
+    return tuple(dict.fromkeys(server.name for agent in equipped for server in agent.mcp))
 
 
 def role_of(op: Op[Any, Any]) -> Role:

@@ -40,7 +40,7 @@ def price_of(agent: Model, op: Ask[Any], chars: int | None) -> Estimate:
         chars: The length of the prompt in characters; None where that depends on replies.
     """
     entry = _entry(agent.model)
-    if entry is None or agent.tools:  # nobody knows what a tool will say
+    if entry is None or agent.tools or agent.mcp:  # nobody knows what a tool will say
         return UNPRICED
     schema = _schema(op.output)
     if schema is None:

@@ -76,6 +76,7 @@ def leaf_tree(leaf: Leaf) -> dict[str, Any]:
         "errors": list(leaf.errors),
         "agents": list(leaf.agents),
         **({"confirms": True} if leaf.confirms else {}),  # else not said: a plan keeps the hash that it had
+        **({"servers": list(leaf.servers)} if leaf.servers else {}),
         "repeat": leaf.repeat,
         "retry": None if leaf.retry is None else _retry(leaf.retry),
         "timeout_seconds": _seconds(leaf.timeout),

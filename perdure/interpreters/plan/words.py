@@ -66,6 +66,7 @@ def declared(leaf: Leaf) -> list[str]:
         f"expires {duration(leaf.expires)}" if leaf.expires is not None else "",
         leaf.repeat if leaf.repeat != "idempotent" else "",
         "may ask a person" if leaf.confirms else "",
+        f"tools from {', '.join(leaf.servers)}" if leaf.servers else "",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from perdure import Do, Model, Span, ask, plan, step, workflow
+from perdure import Do, McpServer, Model, Span, ask, plan, step, workflow
 from perdure.core.estimate import UNPRICED, Estimate
 from perdure.core.leaves import Ask
 from perdure.interpreters.plan import models
@@ -67,6 +67,7 @@ def test_a_model_with_tools_has_no_price_that_could_be_known(listed: None) -> No
         return words
 
     assert price(Model("acme/small", max_tokens=10, tools=(search,))) == UNPRICED
+    assert price(Model("acme/small", max_tokens=10, mcp=[McpServer(name="web", command=["web"])])) == UNPRICED
 
 
 def test_without_a_bound_on_the_answer_the_price_is_open(listed: None) -> None:
