@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import attrs
 import pytest
-from scenes import QUICK, alive, fresh_mark, limits, number_in, python, until, zombies
+from scenes import QUICK, alive, fresh_mark, into, limits, number_in, python, until, zombies
 
 from perdure.agents import shim
 from perdure.agents.process import Ended, Goodbye, Launch, OnLine, Unstartable, run_process
@@ -48,7 +48,7 @@ def run(request: pytest.FixtureRequest) -> Callable[..., tuple[Ended, list[str]]
 
         def on_line(line: str) -> bool:
             lines.append(line)
-            return line == last
+            return bool(line == last)
 
         async def main() -> Ended:
             return await run_process(launch, on_line, **{"mark": fresh_mark(), "limits": limits(), **options})
@@ -462,7 +462,7 @@ async def both(folder: Path, code: str, alone: bool) -> list[str]:
     lines: list[str] = []
 
     async def one() -> None:
-        await run_process(python(folder, code), lambda line: bool(lines.append(line)), mark=fresh_mark(), alone=alone)
+        await run_process(python(folder, code), into(lines), mark=fresh_mark(), alone=alone)
 
     async with anyio.create_task_group() as group:
         group.start_soon(one)
@@ -532,7 +532,7 @@ def test_the_next_attempt_starts_when_nothing_of_a_lost_workers_is_left(
     anyio.run(
         lambda: run_process(
             python(tmp_path, code),
-            lambda line: bool(seen.append(line)),
+            into(seen),
             mark=mark if same else fresh_mark(),
             limits=limits(),
         )
