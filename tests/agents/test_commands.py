@@ -155,6 +155,7 @@ def test_antigravity_is_told_all_by_a_private_file() -> None:
         "fresh": "a-fresh-uuid",
         "access": "read",
         "tools": None,
+        "asks": False,
         "turns": 3,
         "mcp": [{"name": "wf", "command": ["serve", "--fast"], "env": ["KEY"]}],
     }

@@ -16,7 +16,7 @@ from fake_models import Provider
 from scenes import zombies
 from subjects import KEY, SUBJECTS, environ
 
-from perdure.agents.harness.adapter import Reading, SessionLost
+from perdure.agents.harness.adapter import Reading, Room, SessionLost
 from perdure.agents.harness.known import adapter_named
 from perdure.agents.process import Ended
 from perdure.agents.reply import AgentError, Call, Reply, Started, ToolEnded, ToolStarted
@@ -171,8 +171,10 @@ def test_native_schemas_give_a_value_and_the_others_a_text_that_holds_one(stage:
 def reading_of(name: str, turn: dict[str, Any], upto: int | None = None) -> Reading:
     """What the adapter makes of a recorded turn, or of its beginning."""
     adapter = adapter_named(name)
-    ask: Ask[Any] = Ask("q", (SUBJECTS[name].agent(),), "do it")  # type: ignore[arg-type]  # each has a name
-    reading = adapter.reading(Call(ask=ask, attempt=Attempt("r", "q", 1, "k"), message="do it"))
+    agent = SUBJECTS[name].agent()
+    ask: Ask[Any] = Ask("q", (agent,), "do it")  # type: ignore[arg-type]  # each has a name
+    call = Call(ask=ask, attempt=Attempt("r", "q", 1, "k"), message="do it")
+    reading = adapter.reading(agent, call, Room(Path("/folder"), Path("/scratch"), {}, "a-fresh-uuid"))
     for line in turn["lines"][:upto]:
         if line.startswith("{") and not line.encode().startswith(adapter.skip or (b"\0",)):
             list(reading.take(json.loads(line)))
