@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
 from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, SessionLost
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted
+from perdure.agents.reply import AgentError, Call, Event, Kind, Reply, Text, ToolEnded, ToolStarted, Wanted
 from perdure.core.agents import Acp
 from perdure.core.leaves import Approved, Denied
 
@@ -54,7 +54,12 @@ class AcpReading(Reading):
         session: The conversation to continue.
         allowed: The kinds of tools that it may use without more; None: all.
         asks: A person is asked about the others.
+        unnamed: What an error is that does not say what it is.
+        vague: Codes of errors that say nothing.
     """
+
+    unnamed: ClassVar[Kind] = "crashed"
+    vague: ClassVar[tuple[int, ...]] = ()
 
     prompt: str
     place: Object
@@ -145,9 +150,14 @@ class AcpReading(Reading):
         if self._awaits == "session/load":
             self._lost = True
             return
-        data, code = error.get("data"), error.get("code")
-        message = f"{error.get('message')}: {json.dumps(data)}" if data else str(error.get("message"))
-        self.fail(message, status=code if isinstance(code, int) and 400 <= code < 600 else None)
+        data, status = error.get("data"), error.get("code")
+        named = data.get("errorKind") or data.get("errorName") if isinstance(data, dict) else None
+        self.fail(
+            f"{error.get('message')}: {json.dumps(data)}" if data else str(error.get("message")),
+            status=status if status in range(400, 600) and status not in self.vague else None,
+            code=str(named or ""),
+            otherwise=self.unnamed,
+        )
 
     def _end(self, result: Object) -> Iterator[Say]:
         self.turns += 1

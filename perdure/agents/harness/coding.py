@@ -26,6 +26,7 @@ from perdure.agents.places import home_of, log_of, run_of, scratch_of
 from perdure.agents.process import Asking, Goodbye, Limits, Unstartable, run_process
 from perdure.agents.reply import AgentError, Call, Permit, Reply, Tell, Unanswered, Wanted
 from perdure.agents.secrets import Secrets
+from perdure.agents.structured import instructed
 from perdure.core.agents import Harness
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Denied
@@ -67,7 +68,9 @@ class Coding:
             try:
                 return await self._turn(call, env, tell)
             except SessionLost:
-                afresh = call.message if not call.repair else f"{call.ask.prompt}\n\n{call.message}"
+                afresh = call.message
+                if call.repair or call.permits:  # what is said presumes that the task is known
+                    afresh = f"{instructed(call.ask.prompt, call.schema, self.native)}\n\n{call.message}"
                 return await self._turn(attrs.evolve(call, session=None, message=afresh), env, tell)
 
     def _possible(self) -> None:

@@ -5,12 +5,14 @@ It is started with the settings, the model and the mode of `gemini.py`; what tha
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
 from perdure.agents.harness import acp, gemini
 from perdure.agents.harness.adapter import Object, Reading, Room, added, words
 from perdure.agents.process import Launch
-from perdure.agents.reply import Call
+from perdure.agents.reply import Call, Kind
 from perdure.core.agents import Gemini
 
 
@@ -21,6 +23,9 @@ def command(agent: Gemini, call: Call, room: Room) -> Launch:
 
 @attrs.define(kw_only=True)
 class _Reading(acp.AcpReading):
+    unnamed: ClassVar[Kind] = "transient"
+    vague: ClassVar[tuple[int, ...]] = (500,)  # also of a model that is not there, and of a reply that was cut short
+
     def spent(self, result: Object) -> None:
         quota: Object = (result.get("_meta") or {}).get("quota") or {}
         counted = words(quota.get("token_count") or {}, input="input_tokens", output="output_tokens")

@@ -6,12 +6,14 @@ the tokens of its last step only, and the dollars of the whole conversation, so 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
 from perdure.agents.harness import acp, opencode
 from perdure.agents.harness.adapter import Reading, Room
 from perdure.agents.process import Launch
-from perdure.agents.reply import Call
+from perdure.agents.reply import Call, Kind
 from perdure.core.agents import OpenCode
 
 
@@ -25,8 +27,13 @@ def command(agent: OpenCode, call: Call, room: Room) -> Launch:
     return attrs.evolve(launch, stdin=acp.opening(), talks=True)
 
 
+@attrs.define(kw_only=True)
+class _Reading(acp.AcpReading):
+    unnamed: ClassVar[Kind] = "transient"  # it passes on what the service says, without the status
+
+
 def _reading(agent: OpenCode, call: Call, room: Room) -> Reading:
-    return acp.AcpReading(
+    return _Reading(
         prompt=call.message,
         place={"cwd": str(room.cwd), "mcpServers": []},  # they are in its settings
         session=call.session,
