@@ -69,7 +69,8 @@ def fails(said: Said) -> Callable[[Subject, Path], Script]:
 
 
 def _tool(subject: Subject, work: Path) -> Script:
-    return by_turn(Said(uses=(subject.write(work / "made.txt", "made"),)), "all done", aside=Said("Title"))
+    # A whole line: some end every file that they write with the end of a line.
+    return by_turn(Said(uses=(subject.write(work / "made.txt", "made\n"),)), "all done", aside=Said("Title"))
 
 
 def _schema(subject: Subject, _: Path) -> Script:
@@ -112,7 +113,7 @@ STARTED = {"started": ""}
 BUSY = {"retry-after": "1"}
 SCENES: Mapping[str, Scene] = {
     "hello": Scene(fails(Said("hello")), texts=("hello",)),
-    "tool": Scene(_tool, texts=("all done",), leaves={"made.txt": "made"}),
+    "tool": Scene(_tool, texts=("all done",), leaves={"made.txt": "made\n"}),
     "system": Scene(fails(Said("hello")), texts=("hello",), options={"system": "You are SYSTEM-MARK."}),
     "schema": Scene(_schema, texts=("",), schema=SCHEMA),
     "bad schema": Scene(fails(Said("this is not JSON")), texts=("this is not JSON",), schema=SCHEMA),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -131,7 +132,7 @@ SUBJECTS = {
         "codex",
         Codex,
         _codex,
-        lambda path, text: Use("exec_command", {"cmd": f"printf %s {text} > {path.name}"}),
+        lambda path, text: Use("exec_command", {"cmd": f"printf %s {shlex.quote(text)} > {path.name}"}),
         lambda line: Use("exec_command", {"cmd": line, "yield_time_ms": 60000}),
         {"model": "fake-model", "env": ("FAKE_KEY",), "access": "full"},
     ),

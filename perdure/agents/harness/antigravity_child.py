@@ -133,12 +133,12 @@ async def turn(settings: dict[str, Any]) -> None:
         say(type="started", session=settings["session"] or settings["fresh"], version=version)
         response = await agent.chat(prompt)
         stopping = asyncio.create_task(stop(response, person))
-        await told(response, library.types)
+        stopped = await told(response, library.types)
         stopping.cancel()
         usage = response.usage_metadata
         say(
             type="result",
-            value=await response.structured_output() if settings["schema"] else None,
+            value=await response.structured_output() if settings["schema"] and not stopped else None,
             usage=usage.model_dump(exclude_none=True) if usage is not None else {},
         )
     listening.cancel()
@@ -157,17 +157,21 @@ async def stop(response: Any, person: Person) -> None:
     await response.cancel()
 
 
-async def told(response: Any, types: Any) -> None:
-    """Say what happens, until nothing does any more."""
-    async for chunk in response.chunks:
-        match chunk:
-            case types.ToolCall():
-                say(type="tool", id=chunk.id or chunk.step_id, name=str(chunk.name), input=chunk.args)
-            case types.ToolResult():
-                said = chunk.error or chunk.result
-                say(type="tool_end", id=chunk.id or chunk.step_id, ok=chunk.error is None, output=str(said or ""))
-            case _ if isinstance(getattr(chunk, "text", None), str) and type(chunk).__name__ == "Text":
-                say(type="text", delta=chunk.text)
+async def told(response: Any, types: Any) -> bool:
+    """Say what happens, until nothing does any more; whether it was stopped."""
+    try:
+        async for chunk in response.chunks:
+            match chunk:
+                case types.ToolCall():
+                    say(type="tool", id=chunk.id or chunk.step_id, name=str(chunk.name), input=chunk.args)
+                case types.ToolResult():
+                    said = chunk.error or chunk.result
+                    say(type="tool_end", id=chunk.id or chunk.step_id, ok=chunk.error is None, output=str(said or ""))
+                case _ if isinstance(getattr(chunk, "text", None), str) and type(chunk).__name__ == "Text":
+                    say(type="text", delta=chunk.text)
+    except types.AntigravityCancelledError:  # by `stop`: nobody else does
+        return True
+    return False
 
 
 def main() -> None:
