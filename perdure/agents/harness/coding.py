@@ -69,7 +69,7 @@ class Coding:
                 return await self._turn(call, env, tell)
             except SessionLost:
                 afresh = call.message
-                if call.repair or call.permits:  # what is said presumes that the task is known
+                if call.ask.prompt not in call.message:  # what is said presumes that the task is known
                     afresh = f"{instructed(call.ask.prompt, call.schema, self.native)}\n\n{call.message}"
                 return await self._turn(attrs.evolve(call, session=None, message=afresh), env, tell)
 
