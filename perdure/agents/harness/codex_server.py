@@ -26,11 +26,23 @@ _TOOLS: Final = {
     "mcpToolCall": "mcp_tool_call",
     "webSearch": "web_search",
 }
-#: The kinds of questions, and what is asked for by each.
-_QUESTIONS: Final = {
-    "item/commandExecution/requestApproval": "command_execution",
-    "item/fileChange/requestApproval": "file_change",
-    "item/permissions/requestApproval": "permissions",
+
+
+@attrs.frozen
+class _Decision:
+    """How yes and no are said to one kind of question."""
+
+    yes: Object
+    no: Object
+
+
+_PLAIN: Final = _Decision({"decision": "accept"}, {"decision": "decline"})
+#: The kinds of questions; a yes to permissions repeats them.
+_DECISIONS: Final = {
+    "item/commandExecution/requestApproval": _PLAIN,
+    "item/fileChange/requestApproval": _PLAIN,
+    "item/permissions/requestApproval": _Decision({}, {"permissions": {}}),
+    "mcpServer/elicitation/request": _Decision({"action": "accept", "content": {}}, {"action": "decline"}),
 }
 #: Its names of counts, and those of `codex exec`.
 _COUNTS: Final = {
@@ -56,17 +68,19 @@ class _Reading(codex.CodexReading):
         settings: Of the thread: where it works, what it may do.
         turn: What the turn is asked.
         thread: The one to continue.
+        servers: The servers of tools that it was given.
     """
 
     settings: Object
     turn: Object
     thread: str | None
+    servers: tuple[str, ...]
 
     _last: int = 1
     _awaits: str = "initialize"
     _lost: bool = False
     _items: dict[str, Object] = attrs.field(factory=dict)
-    _asked: dict[str, tuple[Any, Object]] = attrs.field(factory=dict)  # Any: its own id
+    _asked: dict[str, tuple[Any, str, Object]] = attrs.field(factory=dict)  # Any: its own id
 
     def take(self, event: Object) -> Iterator[Event | Say | Wanted]:
         match event:
@@ -161,37 +175,48 @@ class _Reading(codex.CodexReading):
     # -- what it may do ----------------------------------------------------------------------------------------------
 
     def _question(self, id: Any, method: str, params: Object) -> Iterator[Say | Wanted]:  # Any: its own id
-        tool = _QUESTIONS.get(method)
-        if tool is None:
-            refusal = {"action": "decline"} if method == "mcpServer/elicitation/request" else None
-            error = {"code": -32601, "message": f"{method} is not offered"}
-            yield Say({"id": id, "result": refusal} if refusal else {"id": id, "error": error})
-            return
-        names = ("command", "cwd", "networkApprovalContext", "grantRoot", "permissions")
-        given = {name: params[name] for name in names if params.get(name) is not None}
-        if tool == "file_change":
-            given["changes"] = self._items.get(str(params.get("itemId")), {}).get("changes")
-        self._asked[str(id)] = id, params
-        yield Wanted(str(id), tool, given)
+        match method, params:
+            case "mcpServer/elicitation/request", {
+                "serverName": str(server),
+                "_meta": {"tool_name": str(tool)} as call,
+            }:
+                if server in self.servers:  # the agent was given it to use
+                    yield Say({"id": id, "result": _DECISIONS[method].yes})
+                    return
+                wanted = Wanted(str(id), f"{server}.{tool}", call.get("tool_params"))
+            case "mcpServer/elicitation/request", _:
+                yield Say({"id": id, "result": _DECISIONS[method].no})  # a form that somebody would have to fill in
+                return
+            case (("item/commandExecution/requestApproval" | "item/permissions/requestApproval"), _):
+                names = ("command", "cwd", "networkApprovalContext", "permissions")
+                given = {name: params[name] for name in names if params.get(name) is not None}
+                wanted = Wanted(str(id), "command_execution" if "command" in given else "permissions", given)
+            case "item/fileChange/requestApproval", _:
+                item = self._items.get(str(params.get("itemId")), {})
+                root = {"grantRoot": params["grantRoot"]} if params.get("grantRoot") else {}
+                wanted = Wanted(str(id), "file_change", {"changes": item.get("changes"), **root})
+            case _:
+                yield Say({"id": id, "error": {"code": -32601, "message": f"{method} is not offered"}})
+                return
+        self._asked[wanted.id] = id, method, params
+        yield wanted
 
     def answer(self, wanted: Wanted, decision: Approved | Denied, *, stop: bool = False) -> list[Object]:
-        id, params = self._asked.pop(wanted.id)
-        if wanted.tool == "permissions":
-            granted = params.get("permissions") if isinstance(decision, Approved) else {}
-            said: list[Object] = [{"id": id, "result": {"permissions": granted, "scope": "turn"}}]
-            if stop:
-                said.append(self._ask("turn/interrupt", threadId=self.thread, turnId=params.get("turnId")).told)
-            return said
+        id, method, params = self._asked.pop(wanted.id)
+        its = _DECISIONS[method]
         if isinstance(decision, Approved):
-            return [{"id": id, "result": {"decision": "accept"}}]
+            if method == "item/permissions/requestApproval":
+                return [{"id": id, "result": {"permissions": params.get("permissions"), "scope": "turn"}}]
+            return [{"id": id, "result": its.yes}]
+        turn = {"threadId": self.thread, "turnId": params.get("turnId")}
         if stop:
-            return [{"id": id, "result": {"decision": "cancel"}}]
+            # First the end of the turn: after a no it would ask the model what to do instead.
+            return [self._ask("turn/interrupt", **turn).told, {"id": id, "result": its.no}]
         why = f": {decision.note}" if decision.note else ""
-        text = f"The reviewer did not allow this call{why}. Go on without it."
-        more = [{"type": "text", "text": text}]
+        more = [{"type": "text", "text": f"The reviewer did not allow this call{why}. Go on without it."}]
         # First the reason, while the turn waits: afterwards it may be over before the reason comes.
         steer = self._ask("turn/steer", threadId=self.thread, expectedTurnId=params.get("turnId"), input=more)
-        return [steer.told, {"id": id, "result": {"decision": "decline"}}]
+        return [steer.told, {"id": id, "result": its.no}]
 
     def reply(self, ended: Ended, now: Any = None) -> Reply:
         if self._lost:
@@ -219,7 +244,13 @@ def _reading(agent: Codex, call: Call, room: Room) -> Reading:
     if call.schema is not None:
         turn["outputSchema"] = call.schema
     session = call.session or {"thread": None, "counted": {}}
-    return _Reading(settings=settings, turn=turn, thread=session["thread"], before=dict(session["counted"]))
+    return _Reading(
+        settings=settings,
+        turn=turn,
+        thread=session["thread"],
+        servers=tuple(server.name for server in agent.mcp),
+        before=dict(session["counted"]),
+    )
 
 
 ADAPTER = attrs.evolve(codex.ADAPTER, command=command, reading=_reading, confirms=True)
