@@ -201,10 +201,10 @@ def test_a_server_of_tools_is_started_with_its_variables_and_its_tool_is_used(na
 
     with Provider(script) as provider:
         env = {**environment(room, provider, name), "WORD": "marmalade-and-honey"}
-        scene = attrs.evolve(
-            SCENES["hello"],
-            options={"mcp": [McpServer(name="wf", command=[sys.executable, server], env=["WORD"])]},
-        )
+        options: dict[str, Any] = {"mcp": [McpServer(name="wf", command=[sys.executable, server], env=["WORD"])]}
+        if "confirm" in subject.options:  # a server that it was given is used without asking
+            options["access"] = "edit"
+        scene = attrs.evolve(SCENES["hello"], options=options)
         (told,) = play(name, subject, scene, room / "work", env)
 
     assert isinstance(told.reply, Reply), told.reply
