@@ -220,7 +220,7 @@ class _Run:
     texts: tuple[MemoryObjectSendStream[str], MemoryObjectReceiveStream[str]] = attrs.field(
         factory=lambda: anyio.create_memory_object_stream[str](_WAITING)
     )
-    asking: anyio.CapacityLimiter = attrs.field(factory=lambda: anyio.CapacityLimiter(_WAITING))
+    places: anyio.Semaphore = attrs.field(factory=lambda: anyio.Semaphore(_WAITING))
     asked: float | None = None
     leave: float = math.inf
 
@@ -307,7 +307,7 @@ class _Run:
         with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it has said its last
             await self.texts[0].send(text)
 
-    async def _ask(self, asking: Asking, borrower: object) -> None:
+    async def _ask(self, asking: Asking) -> None:
         """Ask a person; the clocks stand still from the first open question to the last answer."""
         if self.asked is None:
             self.asked = anyio.current_time()
@@ -318,8 +318,8 @@ class _Run:
             self._give_up(error)
             return
         finally:
-            self.asking.release_on_behalf_of(borrower)
-            if self.asking.borrowed_tokens == 0 and self.asked is not None:
+            self.places.release()
+            if self.places.value == _WAITING and self.asked is not None:
                 self.began += anyio.current_time() - self.asked
                 self.asked = None
         if isinstance(answer, Goodbye):
@@ -356,9 +356,8 @@ class _Run:
             if isinstance(then, str):
                 await self._tell(then)
             elif callable(then):
-                borrower = object()
-                await self.asking.acquire_on_behalf_of(borrower)
-                group.start_soon(self._ask, then, borrower)
+                await self.places.acquire()
+                group.start_soon(self._ask, then)
             elif then and self.last_line is None:
                 self.last_line = anyio.current_time()
                 self.texts[0].close()

@@ -21,6 +21,7 @@ from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Unanswered, Wanted, Warned
+from perdure.agents.secrets import HIDDEN
 from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Approved, Ask, Denied
@@ -239,6 +240,16 @@ def test_an_agent_that_does_not_stop_is_ended_where_nobody_answers(
         confirmed(talker("asked(1, command='a')\nwhile True: say(type='on'); time.sleep(0.01)"), tmp_path, Person())
 
     assert raised.value.session == "s"
+
+
+def test_a_person_sees_no_secret_and_the_call_is_made_with_it(talker: Any, tmp_path: Path) -> None:
+    environ = {**talker("end(json.dumps(asked(1, command=os.environ['KEY'])))"), "KEY": "correct horse battery"}
+    person = Person([Approved()])
+
+    told = json.loads(confirmed(environ, tmp_path, person, options={"env": ["KEY"]}).text)
+
+    assert person.asked == [{"command": HIDDEN}]
+    assert told == {"behavior": "allow", "updatedInput": {}}, "the agent keeps its own input"
 
 
 def test_a_failure_to_ask_is_the_failure_of_the_turn(talker: Any, tmp_path: Path) -> None:
