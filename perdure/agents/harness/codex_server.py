@@ -79,7 +79,7 @@ class _Reading(codex.CodexReading):
     _last: int = 1
     _awaits: str = "initialize"
     _lost: bool = False
-    _items: dict[str, Object] = attrs.field(factory=dict)
+    _changes: dict[str, Any] = attrs.field(factory=dict)  # Any: a JSON tree
     _asked: dict[str, tuple[Any, str, Object]] = attrs.field(factory=dict)  # Any: its own id
 
     def take(self, event: Object) -> Iterator[Event | Say | Wanted]:
@@ -145,7 +145,8 @@ class _Reading(codex.CodexReading):
 
     def _item(self, item: Object, ended: bool) -> Iterator[Event]:
         id, kind = str(item.get("id")), str(item.get("type"))
-        self._items[id] = item
+        if kind == "fileChange":
+            self._changes[id] = item.get("changes")
         if kind == "agentMessage" and ended:
             self.text, self.turns = str(item.get("text", "")), self.turns + 1
             yield Text(self.text)
@@ -192,9 +193,10 @@ class _Reading(codex.CodexReading):
                 given = {name: params[name] for name in names if params.get(name) is not None}
                 wanted = Wanted(str(id), "command_execution" if "command" in given else "permissions", given)
             case "item/fileChange/requestApproval", _:
-                item = self._items.get(str(params.get("itemId")), {})
                 root = {"grantRoot": params["grantRoot"]} if params.get("grantRoot") else {}
-                wanted = Wanted(str(id), "file_change", {"changes": item.get("changes"), **root})
+                wanted = Wanted(
+                    str(id), "file_change", {"changes": self._changes.get(str(params.get("itemId"))), **root}
+                )
             case _:
                 yield Say({"id": id, "error": {"code": -32601, "message": f"{method} is not offered"}})
                 return
