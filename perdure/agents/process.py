@@ -15,15 +15,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import anyio
 import anyio.to_thread
 import attrs
-from anyio.abc import ByteReceiveStream, Process
+from anyio.abc import ByteReceiveStream, Process, TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from perdure.agents import shim
 from perdure.agents.folder import held
@@ -35,6 +36,11 @@ _STDERR = 64 * 1024
 _DRAIN = timedelta(seconds=2)
 #: How much longer than its grace the shim may take to end, before it is killed itself.
 _SHIM = timedelta(seconds=10)
+#: How long a program may take to end by itself after a `Goodbye`.
+_GOODBYE = timedelta(seconds=5)
+#: So many texts may wait for a program to read them, and so many questions for people: then nobody reads what it
+#: prints, until it is silent for too long.
+_WAITING = 100
 
 
 @attrs.frozen
@@ -46,6 +52,7 @@ class Launch:
             no prompt, no secret.
         env: The whole environment.
         stdin: What it reads; the prompt.
+        talks: Its stdin stays open after that, for what `on_line` has to say; it is closed after its last line.
         files: Files to write before, for their owner only.
         cwd: Where it works.
     """
@@ -55,11 +62,12 @@ class Launch:
     cwd: Path
     stdin: str = attrs.field(default="", repr=False)
     files: Mapping[Path, str] = attrs.field(factory=dict, repr=False)
+    talks: bool = False
 
 
 @attrs.frozen
 class Limits:
-    """How long it may take.
+    """How long it may take. While a person is asked on its behalf, neither `wall` nor `idle` runs.
 
     Attributes:
         wall: Altogether, from its start; None: as long as it prints something.
@@ -74,7 +82,7 @@ class Limits:
     linger: timedelta = timedelta(seconds=30)
 
 
-#: Why it was stopped: it was silent, it took too long, or it did not end after its last line.
+#: Why it was stopped: it was silent, it took too long, or it did not end after its last line or a goodbye.
 Stopped = Literal["idle", "wall", "linger"]
 
 
@@ -99,9 +107,23 @@ class Unstartable(Exception):
     """The program could not be started; the message says why and what mends it."""
 
 
+@attrs.frozen
+class Goodbye:
+    """The last text that a program is told: it has some seconds to end by itself, and is then ended."""
+
+    text: str
+
+
+#: Asks a person. What it gives is written to the program, which lives and is read meanwhile.
+Asking: TypeAlias = Callable[[], Awaitable[str | Goodbye]]
+#: What is done with a line: True says that it was the last that matters, False that nothing is to be done, and a text
+#: is written to the program. Only a program that `talks` can be told anything.
+OnLine: TypeAlias = Callable[[str], bool | str | Asking]
+
+
 async def run_process(
     launch: Launch,
-    on_line: Callable[[str], bool],
+    on_line: OnLine,
     *,
     mark: str,
     limits: Limits | None = None,
@@ -115,7 +137,7 @@ async def run_process(
 
     Args:
         launch: What to start.
-        on_line: Called with each line, without secrets. True says that it was the last that matters.
+        on_line: Called with each line, without secrets.
         mark: Names the work in the environment of every process of it. What an earlier attempt under the same mark
             left behind is killed first, so no two that may run at once share one.
         limits: How long it may take.
@@ -139,7 +161,7 @@ async def run_process(
     run = _Run(process, death, limits, on_line, hide, skip, Lines(longest))
     try:
         with Log(log) if log else contextlib.nullcontext() as run.log:
-            return await run.end(launch.stdin)
+            return await run.end(launch.stdin, launch.talks)
     finally:
         with anyio.CancelScope(shield=True):
             await run.clear(mark)
@@ -269,7 +291,7 @@ class _Run:
     process: Process
     death: int
     limits: Limits
-    on_line: Callable[[str], bool]
+    on_line: OnLine
     hide: Callable[[str], str]
     skip: tuple[bytes, ...]
     lines: Lines
@@ -279,14 +301,20 @@ class _Run:
     error: Exception | None = None
     stderr: bytes = b""
     patience: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    texts: tuple[MemoryObjectSendStream[str], MemoryObjectReceiveStream[str]] = attrs.field(
+        factory=lambda: anyio.create_memory_object_stream[str](_WAITING)
+    )
+    places: anyio.Semaphore = attrs.field(factory=lambda: anyio.Semaphore(_WAITING))
+    asked: float | None = None
+    leave: float = math.inf
 
-    async def end(self, stdin: str) -> Ended:
+    async def end(self, stdin: str, talks: bool) -> Ended:
         """Feed it, read it, and wait until it and its readers are done."""
         read = anyio.Event()
         async with anyio.create_task_group() as group:
-            group.start_soon(self._feed, stdin)
+            group.start_soon(self._feed, stdin, talks)
             group.start_soon(self._read_stderr)
-            group.start_soon(self._read_stdout, read)
+            group.start_soon(self._read_stdout, read, group)
             stopped = await self._wait()
             with anyio.move_on_after(_DRAIN.total_seconds()):
                 await read.wait()
@@ -299,6 +327,8 @@ class _Run:
 
     async def clear(self, mark: str) -> None:
         """See to it that nothing is left."""
+        for end in self.texts:
+            end.close()
         death, self.death = self.death, -1
         await _clear(self.process, death, self.limits.grace, mark)
         await self.process.aclose()
@@ -310,10 +340,10 @@ class _Run:
             await self.process.wait()
         if not self.patience.cancelled_caught:
             return None
-        wall = anyio.current_time() >= self._latest
+        wall, over = anyio.current_time() >= self._latest, self.last_line is not None or self.leave < math.inf
         self._let_go()
         await self._shim_ends()
-        return "linger" if self.last_line is not None else "wall" if wall else "idle"
+        return "linger" if over else "wall" if wall else "idle"
 
     async def _shim_ends(self) -> None:
         with anyio.move_on_after((self.limits.grace + _SHIM).total_seconds()):
@@ -327,21 +357,56 @@ class _Run:
 
     def _be_patient(self) -> None:
         """Move the moment at which it has taken too long, after a sign of life."""
-        if self.last_line is None:
-            silent = anyio.current_time() + self.limits.idle.total_seconds()
-        else:
+        if self.last_line is not None:
             silent = self.last_line + self.limits.linger.total_seconds()
-        self.patience.deadline = min(silent, self._latest)
+        elif self.asked is not None:
+            silent = math.inf
+        else:
+            silent = anyio.current_time() + self.limits.idle.total_seconds()
+        self.patience.deadline = min(silent, self._latest, self.leave)
 
     @property
     def _latest(self) -> float:
-        return math.inf if self.limits.wall is None else self.began + self.limits.wall.total_seconds()
+        if self.limits.wall is None or self.asked is not None:
+            return math.inf
+        return self.began + self.limits.wall.total_seconds()
 
-    async def _feed(self, text: str) -> None:
+    async def _feed(self, text: str, talks: bool) -> None:
         assert self.process.stdin is not None
-        with contextlib.suppress(anyio.BrokenResourceError):  # it need not read what it is told
+        _, texts = self.texts
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            # It need not read what it is told.
             await self.process.stdin.send(text.encode())
+            if talks:
+                async for text in texts:
+                    await self.process.stdin.send(text.encode())
         await self.process.stdin.aclose()
+        async for _ in texts:  # nobody is there to be told
+            continue
+
+    async def _tell(self, text: str) -> None:
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # it has said its last
+            await self.texts[0].send(text)
+
+    async def _ask(self, asking: Asking) -> None:
+        """Ask a person; the clocks stand still from the first open question to the last answer."""
+        if self.asked is None:
+            self.asked = anyio.current_time()
+            self._be_patient()
+        try:
+            answer = await asking()
+        except Exception as error:  # told once the tree is dead
+            self._give_up(error)
+            return
+        finally:
+            self.places.release()
+            if self.places.value == _WAITING and self.asked is not None:
+                self.began += anyio.current_time() - self.asked
+                self.asked = None
+        if isinstance(answer, Goodbye):
+            self.leave = min(self.leave, anyio.current_time() + _GOODBYE.total_seconds())
+        self._be_patient()
+        await self._tell(answer.text if isinstance(answer, Goodbye) else answer)
 
     async def _read_stderr(self) -> None:
         assert self.process.stderr is not None
@@ -349,15 +414,15 @@ class _Run:
             # Twice what is told: a secret that were cut in two at the beginning would not be known for one.
             self.stderr = (self.stderr + chunk)[-2 * _STDERR :]
 
-    async def _read_stdout(self, read: anyio.Event) -> None:
+    async def _read_stdout(self, read: anyio.Event, group: TaskGroup) -> None:
         assert self.process.stdout is not None
         async for chunk in chunks(self.process.stdout):
-            self._take(self.lines.feed(chunk))
+            await self._take(self.lines.feed(chunk), group)
             self._be_patient()
-        self._take(self.lines.rest())
+        await self._take(self.lines.rest(), group)
         read.set()
 
-    def _take(self, lines: Iterator[bytes]) -> None:
+    async def _take(self, lines: Iterator[bytes], group: TaskGroup) -> None:
         for raw in lines:
             if self.error is not None or raw.startswith(self.skip):
                 continue
@@ -365,13 +430,22 @@ class _Run:
             if self.log is not None:
                 self.log.write(line)
             try:
-                last = self.on_line(line)
+                then = self.on_line(line)
             except Exception as error:  # the reader's; told once the tree is dead
-                self.error = error
-                self.patience.cancel()
+                self._give_up(error)
                 continue
-            if last and self.last_line is None:
+            if isinstance(then, str):
+                await self._tell(then)
+            elif callable(then):
+                await self.places.acquire()
+                group.start_soon(self._ask, then)
+            elif then and self.last_line is None:
                 self.last_line = anyio.current_time()
+                self.texts[0].close()
+
+    def _give_up(self, error: Exception) -> None:
+        self.error = self.error or error
+        self.patience.cancel()
 
 
 async def chunks(stream: ByteReceiveStream) -> AsyncIterator[bytes]:

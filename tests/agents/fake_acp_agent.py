@@ -71,6 +71,7 @@ def prompted(session: str, text: str) -> dict[str, Any]:
     return {"result": {"stopReason": "end_turn"}}
 
 
+late: list[str] = []
 known: dict[str, list[str]] = json.loads(SESSIONS.read_text()) if SESSIONS.exists() else {}
 print("a line of some library")
 for line in sys.stdin:
@@ -87,9 +88,19 @@ for line in sys.stdin:
             reply = {"result": {"sessionId": session, "servers": params["mcpServers"]}}
             Path("servers.json").write_text(json.dumps(params["mcpServers"]))
         case "session/load" if params["sessionId"] in known:
-            for said in known[params["sessionId"]]:
+            late = list(known[params["sessionId"]]) if Path("late").exists() else []
+            for said in known[params["sessionId"]] if not late else []:
                 say(params["sessionId"], said)
+            reply = {"result": {"modes": {"currentModeId": "usual"}}}
+        case "session/set_mode":
+            assert params["modeId"] == "usual"
+            for said in late[:1]:
+                say(params["sessionId"], said)
+            late = late[1:]
             reply = {"result": {}}
+        case "session/cancel":
+            Path("cancelled.json").write_text(json.dumps(params))
+            continue
         case "session/load":
             reply = {"error": {"code": -32002, "message": "no such session"}}
         case _:

@@ -16,7 +16,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from contract import SCENES, play  # noqa: E402
+from contract import SCENES, play, played  # noqa: E402
 from fake_models import Provider  # noqa: E402
 from subjects import SUBJECTS, environ  # noqa: E402
 
@@ -36,11 +36,23 @@ def record(name: str, what: str) -> str:
     real = coding.run_process
 
     async def run_process(launch: Any, on_line: Any, **options: Any) -> Ended:
-        lines: list[str] = []
+        # What it was told stands between what it said, as {"told": …}.
+        lines: list[str | dict[str, str]] = [{"told": launch.stdin}] if launch.talks else []
 
-        def keep(line: str) -> bool:
+        def keep(line: str) -> Any:
             lines.append(line)
-            return bool(on_line(line))
+            then = on_line(line)
+            if not callable(then):
+                if isinstance(then, str):
+                    lines.append({"told": then})
+                return then
+
+            async def ask() -> Any:
+                answer = await then()
+                lines.append({"told": getattr(answer, "text", answer)})
+                return answer
+
+            return ask
 
         ended = await real(launch, keep, **options)
         stderr = ended.stderr.splitlines()[-20:]
@@ -71,5 +83,7 @@ def record(name: str, what: str) -> str:
 
 if __name__ == "__main__":
     for name in [each for each in SUBJECTS if not sys.argv[1:] or each in sys.argv[1:]]:
-        for what in [each for each in SCENES if not set(SCENES) & set(sys.argv[1:]) or each in sys.argv[1:]]:
+        for what in [
+            each for each in played(SUBJECTS[name]) if not set(SCENES) & set(sys.argv[1:]) or each in sys.argv[1:]
+        ]:
             print(f"{name} {what}: {record(name, what)}", flush=True)

@@ -34,6 +34,16 @@ def python(folder: Path, code: str, *arguments: str, stdin: str = "", **env: str
     )
 
 
+def into(lines: list[str]) -> Callable[[str], bool]:
+    """Keeps each line that a program prints."""
+
+    def keep(line: str) -> bool:
+        lines.append(line)
+        return False
+
+    return keep
+
+
 def limits(**those: timedelta) -> Limits:
     return attrs.evolve(Limits(grace=QUICK), **those)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +34,9 @@ class Subject:
         tool: The call by which it writes a file, and the one by which it runs a command.
         options: Of the agent, in every scene.
         tells_ends: It says when a tool has ended.
+        asks: It asks a person about a call that it may not make by itself; and
+        further: says this beside a command that may do more.
+        pause: So many seconds the real one needs between two turns.
     """
 
     program: str
@@ -42,6 +46,15 @@ class Subject:
     run: Callable[[str], Use]
     options: Mapping[str, Any] = {}
     tells_ends: bool = True
+    asks: bool = False
+    pause: float = 0
+    further: Mapping[str, Any] = {}
+
+    def beyond(self, line: str) -> Use:
+        """The call of a command that it has to ask for, where it may only edit."""
+        use = self.run(line)
+        assert not isinstance(use.arguments, str)
+        return attrs.evolve(use, arguments={**use.arguments, **self.further})
 
     def agent(self, **options: Any) -> Harness:
         return self.make(**{**self.options, **options})
@@ -113,12 +126,13 @@ SUBJECTS = {
             "env": ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "API_TIMEOUT_MS"),
             "tools": ("Write", "Bash"),  # what is tried as root cannot have full access
         },
+        asks=True,
     ),
     "codex": Subject(
         "codex",
         Codex,
         _codex,
-        lambda path, text: Use("exec_command", {"cmd": f"printf %s {text} > {path.name}"}),
+        lambda path, text: Use("exec_command", {"cmd": f"printf %s {shlex.quote(text)} > {path.name}"}),
         lambda line: Use("exec_command", {"cmd": line, "yield_time_ms": 60000}),
         {"model": "fake-model", "env": ("FAKE_KEY",), "access": "full"},
     ),
@@ -164,7 +178,23 @@ SUBJECTS = {
             "program": ANTIGRAVITY,
         },
         tells_ends=False,
+        asks=True,
     ),
+}
+
+
+def _asking(name: str, **more: Any) -> Subject:
+    """The same agent where it asks a person, and is spoken to in another way for that."""
+    subject = SUBJECTS[name]
+    return attrs.evolve(subject, options={**subject.options, "confirm": True}, asks=True, **more)
+
+
+SUBJECTS |= {
+    "codex_server": _asking(
+        "codex", further={"sandbox_permissions": "require_escalated", "justification": "it has to be made"}
+    ),
+    "gemini_acp": _asking("gemini", pause=61),  # it loses a conversation that is loaded in the minute of its beginning
+    "opencode_acp": _asking("opencode"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,38 @@ from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.places import mark_of
-from perdure.agents.reply import AgentError, Call, Event, Reply, Started, ToolEnded, ToolStarted
+from perdure.agents.reply import (
+    AgentError,
+    Call,
+    Confirm,
+    Event,
+    Reply,
+    Started,
+    ToolEnded,
+    ToolStarted,
+    Unanswered,
+    Wanted,
+)
 from perdure.core.agents import Acp, McpServer
-from perdure.core.asked import Attempt
-from perdure.core.leaves import Ask
+from perdure.core.asked import Attempt, nobody
+from perdure.core.leaves import Approved, Ask, Denied
 
 AGENT = str(Path(__file__).with_name("fake_acp_agent.py"))
 
 
 def answer(
-    agent: Acp, environ: dict[str, str], prompt: str, session: Any = None, events: list[Event] | None = None
+    agent: Acp,
+    environ: dict[str, str],
+    prompt: str,
+    session: Any = None,
+    events: list[Event] | None = None,
+    confirm: Confirm = nobody,
 ) -> Reply:
     adapter = adapter_of(agent)
     assert adapter is not None
     key, tell = uuid.uuid4().hex, [] if events is None else events
     attempt = Attempt("run", "q", 1, key)
-    call = Call(ask=Ask("q", (agent,), prompt), attempt=attempt, message=prompt, session=session)
+    call = Call(ask=Ask("q", (agent,), prompt), attempt=attempt, message=prompt, session=session, confirm=confirm)
     try:
         return anyio.run(Coding("acp", agent, adapter, environ).answer, call, tell.append)
     finally:
@@ -65,6 +82,47 @@ def test_permissions_are_given_by_what_the_agent_may_do(
     access: Any, done: str, env: dict[str, str], tmp_path: Path
 ) -> None:
     assert answer(fake(tmp_path, access=access), env, "read write run").text == f"done: {done}."
+
+
+def test_a_person_is_asked_for_what_it_may_not_do_by_itself(env: dict[str, str], tmp_path: Path) -> None:
+    asked: list[Wanted] = []
+
+    async def confirm(wanted: Wanted) -> Approved | Denied:
+        asked.append(wanted)
+        return Approved() if wanted.tool == "edit" else Denied(note="not here")
+
+    reply = answer(fake(tmp_path, access="read", confirm=True), env, "read write run", confirm=confirm)
+
+    assert [(wanted.tool, wanted.input) for wanted in asked] == [
+        ("edit", {"title": "write"}),
+        ("execute", {"title": "run"}),
+    ]
+    told = json.loads((tmp_path / "sessions.json").read_text())["session-0"]
+    assert told == ["read write run", "The reviewer did not allow your call of execute: not here. Go on without it."]
+    assert reply.text == "done: ."  # to what it was told last
+
+
+def test_where_nobody_answers_the_turn_is_cancelled(env: dict[str, str], tmp_path: Path) -> None:
+    async def confirm(_: Wanted) -> Approved | Denied:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with pytest.raises(Unanswered) as raised:
+        answer(
+            fake(tmp_path, access="read", confirm=True, hold=timedelta(milliseconds=200)), env, "run", confirm=confirm
+        )
+
+    assert (raised.value.wanted.tool, raised.value.session) == ("execute", "session-0")
+    assert json.loads((tmp_path / "cancelled.json").read_text()) == {"sessionId": "session-0"}
+
+
+def test_an_old_conversation_that_is_played_back_late_is_no_answer(env: dict[str, str], tmp_path: Path) -> None:
+    answer(fake(tmp_path), env, "one")
+    (tmp_path / "late").touch()
+
+    reply = answer(fake(tmp_path), env, "two", "session-0")
+
+    assert reply.text == "done: ."
 
 
 def test_a_conversation_is_continued_and_what_is_played_back_is_no_answer(env: dict[str, str], tmp_path: Path) -> None:

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 from scenes import zombies
 
+from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
-from perdure.agents.reply import AgentError, Call, Event, Reply, Warned
+from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Unanswered, Wanted, Warned
+from perdure.agents.secrets import HIDDEN
 from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
 from perdure.core.asked import Attempt
-from perdure.core.leaves import Ask
+from perdure.core.leaves import Approved, Ask, Denied
 
 #: Speaks as Claude Code does; `{BODY}` is what it does in between.
 CLAUDE = """
@@ -68,6 +71,80 @@ def answer(
     return anyio.run(Coding("it", agent, adapter, environ).answer, call, tell.append)
 
 
+#: Goes on after the prompt: asks about a call, and says what it was told of it.
+TALK = """
+import json, os, sys, time
+if "--version" in sys.argv:
+    print("9.9.9"); sys.exit()
+def say(**event):
+    print(json.dumps(event), flush=True)
+def asked(number, **input):
+    request = {"subtype": "can_use_tool", "tool_name": "Bash", "input": input}
+    say(type="control_request", request_id=f"r{number}", request=request)
+    return json.loads(sys.stdin.readline())["response"]["response"]
+def end(text):
+    say(type="result", subtype="success", is_error=False, result=text, total_cost_usd=0.25,
+        usage={"input_tokens": 10, "output_tokens": 5})
+prompt = json.loads(sys.stdin.readline())["message"]["content"]
+say(type="system", subtype="init", session_id="s", model="m")
+"""
+
+
+@pytest.fixture
+def talker(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """The same for one that asks."""
+
+    def make(body: str) -> dict[str, str]:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / "claude").write_text(f"#!{sys.executable}\n{TALK}{body}\n")
+        (folder / "claude").chmod(stat.S_IRWXU)
+        (tmp_path / "home").mkdir(exist_ok=True)
+        return {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
+
+    return make
+
+
+@attrs.define
+class Person:
+    """Says what it was told to say, call by call; then nothing for ever."""
+
+    says: list[Approved | Denied | Exception] = attrs.field(factory=list)
+    asked: list[Any] = attrs.field(factory=list)
+
+    async def confirm(self, wanted: Wanted) -> Approved | Denied:
+        self.asked.append(wanted.input)
+        if not self.says:
+            await anyio.sleep_forever()
+        said = self.says.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def confirmed(
+    environ: dict[str, str], folder: Path, person: Person, permits: list[Permit] | None = None, **more: Any
+) -> Reply:
+    """The answer of an agent that asks that person."""
+    options = {"hold": timedelta(milliseconds=300), **more.pop("options", {})}
+    agent = ClaudeCode(cwd=str(folder), confirm=True, **options)
+    adapter = adapter_of(agent)
+    assert adapter is not None
+    key = uuid.uuid4().hex
+    given = {"message": "do it", **more}
+    call = Call(
+        ask=Ask("q", (agent,), "do it"),
+        attempt=Attempt("run", "q", 1, key),
+        permits=tuple(permits or ()),
+        confirm=person.confirm,
+        **given,
+    )
+    try:
+        return anyio.run(Coding("it", agent, adapter, environ).answer, call, lambda _: None)
+    finally:
+        assert shim.marked(key) == set()
+
+
 def refusal(agent: Harness, environ: dict[str, str]) -> AgentError:
     with pytest.raises(AgentError) as raised:
         answer(agent, environ)
@@ -99,6 +176,107 @@ def test_what_goes_beyond_its_time_is_ended(claude: Any, tmp_path: Path) -> None
     assert error.kind == "budget"
     assert error.message.startswith("it took too long and was ended")
     assert error.session == "s"
+
+
+def test_what_a_person_says_reaches_the_agent(talker: Any, tmp_path: Path) -> None:
+    environ = talker("end(json.dumps([asked(1, command='a'), asked(2, command='b'), asked(3, command='c')]))")
+    person = Person([Approved(note="go"), Denied(note="not here"), Denied()])
+
+    told = json.loads(confirmed(environ, tmp_path, person).text)
+
+    assert person.asked == [{"command": "a"}, {"command": "b"}, {"command": "c"}]
+    assert told == [
+        {"behavior": "allow", "updatedInput": {}},
+        {"behavior": "deny", "message": "not here", "interrupt": False},
+        {"behavior": "deny", "message": "A reviewer did not allow it.", "interrupt": False},
+    ]
+
+
+@pytest.mark.parametrize("decision", [Approved(), Denied(note="no")])
+def test_what_was_decided_before_holds_for_one_equal_call(decision: Any, talker: Any, tmp_path: Path) -> None:
+    environ = talker("end(json.dumps([asked(n, times=1)['behavior'] for n in range(2)]))")
+    person, permit = Person([Approved()]), Permit(Wanted("other", "Bash", {"times": 1}), decision)
+
+    told = json.loads(confirmed(environ, tmp_path, person, [permit]).text)
+
+    assert told == ["allow" if isinstance(decision, Approved) else "deny", "allow"]
+    assert person.asked == [{"times": 1}]
+
+
+@pytest.mark.parametrize(
+    "permit",
+    [Wanted("r1", "Bash", {"times": True}), Wanted("r1", "Bash", {"times": 2}), Wanted("r1", "B", {"times": 1})],
+)
+def test_another_call_than_the_decided_one_is_asked_about(permit: Wanted, talker: Any, tmp_path: Path) -> None:
+    person = Person([Denied()])
+
+    told = confirmed(talker("end(asked(1, times=1)['behavior'])"), tmp_path, person, [Permit(permit, Approved())])
+
+    assert (told.text, person.asked) == ("deny", [{"times": 1}])
+
+
+def test_where_nobody_answers_in_time_the_agent_stops_and_its_process_is_gone(talker: Any, tmp_path: Path) -> None:
+    environ = talker("open('told', 'w').write(json.dumps(asked(1, command='a'))); end('stopped')")
+
+    with pytest.raises(Unanswered) as raised:
+        confirmed(environ, tmp_path, Person())
+
+    waits = raised.value
+    assert (waits.wanted, waits.session) == (Wanted("r1", "Bash", {"command": "a"}), "s")
+    assert (waits.usage.input, str(waits.cost.usd)) == (10, "0.25")
+    assert json.loads((tmp_path / "told").read_text()) == {
+        "behavior": "deny",
+        "message": "A reviewer has to look at this first; stop here.",
+        "interrupt": True,
+    }
+
+
+def test_an_agent_that_does_not_stop_is_ended_where_nobody_answers(
+    talker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.agents.process._GOODBYE", timedelta(milliseconds=200))
+
+    with pytest.raises(Unanswered) as raised:
+        confirmed(talker("asked(1, command='a')\nwhile True: say(type='on'); time.sleep(0.01)"), tmp_path, Person())
+
+    assert raised.value.session == "s"
+
+
+def test_a_person_sees_no_secret_and_the_call_is_made_with_it(talker: Any, tmp_path: Path) -> None:
+    environ = {**talker("end(json.dumps(asked(1, command=os.environ['KEY'])))"), "KEY": "correct horse battery"}
+    person = Person([Approved()])
+
+    told = json.loads(confirmed(environ, tmp_path, person, options={"env": ["KEY"]}).text)
+
+    assert person.asked == [{"command": HIDDEN}]
+    assert told == {"behavior": "allow", "updatedInput": {}}, "the agent keeps its own input"
+
+
+def test_a_failure_to_ask_is_the_failure_of_the_turn(talker: Any, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="the database is gone"):
+        confirmed(talker("asked(1, command='a')"), tmp_path, Person([OSError("the database is gone")]))
+
+
+def test_what_is_asked_in_a_way_that_nobody_knows_is_not_offered(talker: Any, tmp_path: Path) -> None:
+    environ = talker(
+        "say(type='control_request', request_id='r1', request={'subtype': 'hook_callback'}); end(sys.stdin.readline())"
+    )
+
+    told = json.loads(confirmed(environ, tmp_path, Person()).text)
+
+    assert told["response"] == {"subtype": "error", "request_id": "r1", "error": "hook_callback is not offered"}
+
+
+def test_a_lost_conversation_is_begun_anew_with_the_task_and_what_was_decided(talker: Any, tmp_path: Path) -> None:
+    environ = talker(
+        "if '--resume' in sys.argv: sys.stderr.write('No conversation found'); sys.exit(1)\n"
+        "end(prompt + ' / ' + asked(1, command='a')['behavior'])"
+    )
+    permit = Permit(Wanted("r1", "Bash", {"command": "a"}), Approved())
+
+    told = confirmed(environ, tmp_path, Person(), [permit], message="The reviewer allowed it", session="gone")
+
+    assert told.text == "do it\n\nThe reviewer allowed it / allow"
 
 
 def test_what_hangs_is_ended_and_can_be_continued(claude: Any, tmp_path: Path) -> None:
@@ -241,6 +419,17 @@ def test_a_worktree_of_no_repository_is_refused_with_what_mends_it(claude: Any, 
             "Command does not say how many tokens it uses, so no limit of them can be kept: take tokens out",
         ),
         (Acp(command=["x"], model="m"), "ACP is started as its command says: take model and program out"),
+        *(
+            (
+                agent,
+                f"{title} cannot ask a person about single calls: take confirm out, and say what it may do by access=…",
+            )
+            for title, agent in [("Pi", Pi(confirm=True)), ("Command", Command(["cat"], confirm=True))]
+        ),
+        (
+            OpenCode(confirm=True, limits=Limits(usd=1)),
+            "OpenCode does not say what it costs, so no limit of that can be kept: take usd out",
+        ),
         (OpenCode(tools=["bash"]), "OpenCode cannot be told which tools to use: take tools out, and say access=…"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from perdure.agents.harness.adapter import Room
+from perdure.agents.harness.adapter import Room, Say
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call
@@ -75,6 +75,67 @@ def test_access_is_said_in_the_words_of_the_harness(agent: Harness, expected: li
 
     at = argv.index(expected[0])
     assert argv[at : at + len(expected)] == expected
+
+
+def test_who_asks_a_person_has_the_tools_that_it_has_to_ask_for() -> None:
+    claude = launched(ClaudeCode(confirm=True))
+    assert {"Bash", "WebFetch", "Edit"} <= set(after(claude, "--tools").split(","))
+    assert "Bash" not in after(claude, "--allowedTools").split(",")
+    assert after(claude, "--permission-mode") == "default"
+    assert after(claude, "--permission-prompt-tool") == "stdio"
+    assert json.loads(claude.stdin)["message"]["content"] == "do it"
+    named = launched(ClaudeCode(confirm=True, tools=["Read", "Bash(pytest:*)"]))
+    assert (after(named, "--tools"), after(named, "--allowedTools")) == ("Read,Bash", "Read,Bash(pytest:*)")
+    opencode = json.loads(launched(OpenCode(confirm=True, model="m/n")).env["OPENCODE_CONFIG_CONTENT"])
+    assert opencode["permission"] == {"edit": "allow", "bash": "ask", "webfetch": "ask"}
+    assert opencode["model"] == "m/n"
+    assert settings_of(launched(Antigravity(confirm=True)))["asks"] is True
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        (Codex(confirm=True), ["codex", "app-server"]),
+        (
+            Gemini(confirm=True, model="m"),
+            ["gemini", "--acp", "--skip-trust", "--approval-mode", "auto_edit", "-m", "m"],
+        ),
+        (OpenCode(confirm=True, isolated=True), ["opencode", "acp", "--pure"]),
+    ],
+)
+def test_who_asks_a_person_is_spoken_to(agent: Harness, expected: list[str]) -> None:
+    launch = launched(agent)
+
+    assert list(launch.argv[: len(expected)]) == expected
+    assert launch.talks
+    assert json.loads(launch.stdin)["method"] == "initialize"
+
+
+@pytest.mark.parametrize("make", [ClaudeCode, Codex, Antigravity, Gemini, OpenCode])
+def test_in_a_repair_nobody_is_asked(make: Any) -> None:
+    agent = make(confirm=True, access="full")
+    session: Any = {"thread": "t", "counted": {}} if make is Codex else "s"
+    launch = launched(agent, session=session, repair=True)
+
+    told = "\n".join([launch.stdin, *launch.argv, *launch.files.values(), *launch.env.values(), *talk(agent, session)])
+    strict = {
+        ClaudeCode: "--permission-mode\ndontAsk",
+        Codex: '"sandbox": "read-only", "approvalPolicy": "never"',
+        Antigravity: '"asks": false',
+        Gemini: "--approval-mode\ndefault",
+        OpenCode: '"bash": "deny"',
+    }
+    assert strict[make] in told
+
+
+def talk(agent: Harness, session: Any) -> list[str]:
+    """What an agent is told in a repair after the first line, where it is spoken to."""
+    adapter = adapter_of(agent)
+    assert adapter is not None
+    ask: Ask[Any] = Ask("q", (agent,), "do it")  # type: ignore[arg-type]  # each has a name
+    call = Call(ask=ask, attempt=Attempt("r", "q", 1, "k"), message="do it", session=session, repair=True)
+    reading = adapter.reading(agent, call, ROOM)
+    return [json.dumps(said.told) for said in reading.take({"id": 1, "result": {}}) if isinstance(said, Say)]
 
 
 def test_who_may_only_edit_gets_no_shell() -> None:
@@ -155,6 +216,7 @@ def test_antigravity_is_told_all_by_a_private_file() -> None:
         "fresh": "a-fresh-uuid",
         "access": "read",
         "tools": None,
+        "asks": False,
         "turns": 3,
         "mcp": [{"name": "wf", "command": ["serve", "--fast"], "env": ["KEY"]}],
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
-from contract import SCENES, play
+from contract import NOTE, SCENES, play
 from fake_models import Heard, Provider, Said, Use
 from scenes import alive, until
 from subjects import SUBJECTS, environ
@@ -31,11 +31,12 @@ def needed(*names: str) -> Any:
     return pytest.param(*names, marks=pytest.mark.skipif(bool(missing), reason=missing or "nothing is missing"))
 
 
-def workflow(room: Path, *names: str) -> None:
+def workflow(room: Path, *names: str, more: str = "") -> None:
     """A file with a workflow that asks these, in their order."""
-    agents = [f"perdure.{SUBJECTS[name].make.__name__}(**{dict(SUBJECTS[name].options)!r})" for name in names]
+    agents = [f"perdure.{SUBJECTS[name].make.__name__}(**{dict(SUBJECTS[name].options)!r}{more})" for name in names]
     (room / "work" / "flows.py").write_text(
-        "import perdure\nfrom perdure import Do, ask, workflow\n\n@workflow\ndef flow(prompt: str) -> Do[str]:\n"
+        "import datetime\nimport perdure\nfrom perdure import Do, ask, workflow\n\n"
+        "@workflow\ndef flow(prompt: str) -> Do[str]:\n"
         f"    return (yield from ask('work', [{', '.join(agents)}], prompt))\n"
     )
 
@@ -180,6 +181,34 @@ def test_a_killed_worker_leaves_nothing_and_the_next_one_goes_on_with_the_conver
     assert os.stat(work / "written").st_size == size
 
 
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+@pytest.mark.parametrize("name", [needed(name) for name, subject in SUBJECTS.items() if subject.asks])
+def test_a_run_waits_without_a_process_until_a_person_has_answered(name: str, decision: str, room: Path) -> None:
+    asking = {"confirm": True, "access": "edit"} | ({"tools": None} if "tools" in SUBJECTS[name].options else {})
+    workflow(room, name, more=f" | {asking!r} | {{'hold': datetime.timedelta(seconds=1)}}")
+    scene = SCENES["permit yes"]
+
+    with Provider(scene.says(SUBJECTS[name], room / "work")) as provider:
+        env = environment(room, provider, name)
+        worker = started(room, env, "run", "flows.py:flow", "-i", '"do it"', "--id", "r")
+        out, err = worker.communicate(timeout=120)
+        assert worker.returncode == 3, err + out
+        assert not (room / "work" / "made.txt").exists()
+        inbox = started(room, env, "inbox").communicate(timeout=60)[0]
+        asked = inbox[inbox.index("flow/work:") :].split('"')[0].split()[0]
+        assert "made.txt" in inbox
+        note = ["--note", NOTE] if decision == "deny" else []
+        answered = started(room, env, decision, "r", asked, *note)
+        out, err = answered.communicate(timeout=60)
+        assert answered.returncode == 0, err + out
+
+        told = ended(started(room, env, "resume", "r"))
+
+    assert told["output"] == ("all done" if decision == "approve" else "went on without")
+    made = room / "work" / "made.txt"
+    assert (made.read_text() if made.exists() else "") == ("made\n" if decision == "approve" else "")
+
+
 @pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS if name != "pi"])
 def test_a_server_of_tools_is_started_with_its_variables_and_its_tool_is_used(name: str, room: Path) -> None:
     subject, server = SUBJECTS[name], str(Path(__file__).with_name("tool_server.py"))
@@ -201,10 +230,10 @@ def test_a_server_of_tools_is_started_with_its_variables_and_its_tool_is_used(na
 
     with Provider(script) as provider:
         env = {**environment(room, provider, name), "WORD": "marmalade-and-honey"}
-        scene = attrs.evolve(
-            SCENES["hello"],
-            options={"mcp": [McpServer(name="wf", command=[sys.executable, server], env=["WORD"])]},
-        )
+        options: dict[str, Any] = {"mcp": [McpServer(name="wf", command=[sys.executable, server], env=["WORD"])]}
+        if "confirm" in subject.options:  # a server that it was given is used without asking
+            options["access"] = "edit"
+        scene = attrs.evolve(SCENES["hello"], options=options)
         (told,) = play(name, subject, scene, room / "work", env)
 
     assert isinstance(told.reply, Reply), told.reply

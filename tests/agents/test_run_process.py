@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
-from scenes import QUICK, alive, fresh_mark, limits, number_in, python, until, zombies
+from scenes import QUICK, alive, fresh_mark, into, limits, number_in, python, until, zombies
 
 from perdure.agents import shim
-from perdure.agents.process import Ended, Launch, Unstartable, run_process
+from perdure.agents.process import Ended, Goodbye, Launch, OnLine, Unstartable, run_process
 from perdure.agents.secrets import HIDDEN, Secrets
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what left its group is found by /proc")
@@ -47,7 +48,7 @@ def run(request: pytest.FixtureRequest) -> Callable[..., tuple[Ended, list[str]]
 
         def on_line(line: str) -> bool:
             lines.append(line)
-            return line == last
+            return bool(line == last)
 
         async def main() -> Ended:
             return await run_process(launch, on_line, **{"mark": fresh_mark(), "limits": limits(), **options})
@@ -300,6 +301,136 @@ def test_a_file_that_cannot_be_executed_is_told(tmp_path: Path, run: Any) -> Non
     assert ended.stderr == f"perdure: cannot start {broken}: Exec format error\n"
 
 
+# -- a program that is told something while it runs ------------------------------------------------------------------
+
+#: Reads a line for each `ask` that it prints, and says what it was told; ends when its stdin does.
+ASKS = """
+    import sys
+    print("said", sys.stdin.readline().strip(), flush=True)
+    for number in range(int(sys.argv[1])):
+        print("ask", number, flush=True)
+        print("told", sys.stdin.readline().strip(), flush=True)
+    print("end", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def talk(request: pytest.FixtureRequest) -> Callable[..., tuple[Ended, list[str]]]:
+    """Runs a program that is told something: `then` says what is done with a line."""
+
+    def talk(launch: Launch, then: OnLine, **options: Any) -> tuple[Ended, list[str]]:
+        lines: list[str] = []
+
+        def on_line(line: str) -> Any:
+            lines.append(line)
+            return then(line)
+
+        async def main() -> Ended:
+            given = {"mark": fresh_mark(), "limits": limits(), **options}
+            return await run_process(attrs.evolve(launch, talks=True), on_line, **given)
+
+        return anyio.run(main, backend=request.param), lines
+
+    return talk
+
+
+def test_a_program_is_told_what_its_lines_ask_for_and_its_stdin_ends_after_its_last(tmp_path: Path, talk: Any) -> None:
+    def then(line: str) -> bool | str:
+        return f"answer to {line}\n" if line.startswith("ask") else line == "end"
+
+    ended, lines = talk(python(tmp_path, ASKS, "2", stdin="hello\n"), then)
+
+    assert ended == Ended(0)
+    assert lines == ["said hello", "ask 0", "told answer to ask 0", "ask 1", "told answer to ask 1", "end"]
+
+
+def test_while_a_person_is_asked_no_limit_runs_and_what_it_prints_is_read(tmp_path: Path, talk: Any) -> None:
+    code = """
+        import sys
+        print("ask", flush=True)
+        print("x" * 1_000_000, flush=True)
+        print("told", sys.stdin.readline().strip(), flush=True)
+    """
+    read = anyio.Event()
+
+    async def person() -> str:
+        await read.wait()
+        await anyio.sleep(3 * QUICK.total_seconds())
+        return "yes\n"
+
+    def then(line: str) -> Any:
+        if line.startswith("x"):
+            read.set()
+        return person if line == "ask" else False
+
+    ended, lines = talk(python(tmp_path, code), then, limits=limits(idle=2 * QUICK, wall=15 * QUICK))
+
+    assert ended == Ended(0)
+    assert lines[-1] == "told yes"
+
+
+def test_the_limits_run_again_once_the_person_has_answered(tmp_path: Path, talk: Any) -> None:
+    code = "import sys, time; print('ask', flush=True); sys.stdin.readline(); time.sleep(1000)"
+
+    async def person() -> str:
+        return "yes\n"
+
+    ended, _ = talk(python(tmp_path, code), lambda line: person if line == "ask" else False, limits=limits(idle=QUICK))
+
+    assert ended.stopped == "idle"
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_after_a_goodbye_a_program_ends_by_itself_or_is_ended(
+    listens: bool, tmp_path: Path, talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.agents.process._GOODBYE", 10 * QUICK if listens else QUICK)
+    then = "print('went at', sys.stdin.readline().strip())" if listens else "time.sleep(1000)"
+    code = f"import sys, time; print('ask', flush=True); {then}"
+
+    async def person() -> Goodbye:
+        return Goodbye("leave\n")
+
+    ended, lines = talk(python(tmp_path, code), lambda line: person if line == "ask" else False)
+
+    if listens:
+        assert (ended, lines) == (Ended(0), ["ask", "went at leave"])
+    else:
+        assert (ended.stopped, ended.code, lines) == ("linger", -signal.SIGTERM, ["ask"])
+
+
+def test_a_program_that_asks_and_asks_and_never_reads_is_silent_in_the_end(tmp_path: Path, talk: Any) -> None:
+    code = "import itertools\nfor n in itertools.count(): print('ask', n, flush=True)"
+
+    ended, lines = talk(python(tmp_path, code), lambda line: "x" * 10_000 + "\n", limits=limits(idle=QUICK))
+
+    assert ended.stopped == "idle"
+    assert len(lines) < 100_000
+
+
+def test_a_program_that_has_closed_its_stdin_is_told_in_vain(tmp_path: Path, talk: Any) -> None:
+    code = "import os; os.close(0)\nfor n in range(300): print('ask', n, flush=True)"
+
+    ended, lines = talk(python(tmp_path, code), lambda line: "x" * 10_000 + "\n")
+
+    assert (ended, len(lines)) == (Ended(0), 300)
+
+
+def test_an_open_question_does_not_outlive_the_program(tmp_path: Path, talk: Any) -> None:
+    ended, lines = talk(python(tmp_path, "print('ask')"), lambda _: anyio.sleep_forever)
+
+    assert (ended, lines) == (Ended(0), ["ask"])
+
+
+def test_an_error_of_who_asks_ends_the_program_and_is_raised(tmp_path: Path, talk: Any) -> None:
+    async def person() -> str:
+        raise ValueError("nobody is there")
+
+    with pytest.raises(ValueError, match="nobody is there"):
+        talk(python(tmp_path, "import time; print('ask', flush=True); time.sleep(1000)"), lambda _: person)
+
+
 # -- two at once, and the death of the worker ------------------------------------------------------------------------
 
 
@@ -331,7 +462,7 @@ async def both(folder: Path, code: str, alone: bool) -> list[str]:
     lines: list[str] = []
 
     async def one() -> None:
-        await run_process(python(folder, code), lambda line: bool(lines.append(line)), mark=fresh_mark(), alone=alone)
+        await run_process(python(folder, code), into(lines), mark=fresh_mark(), alone=alone)
 
     async with anyio.create_task_group() as group:
         group.start_soon(one)
@@ -401,7 +532,7 @@ def test_the_next_attempt_starts_when_nothing_of_a_lost_workers_is_left(
     anyio.run(
         lambda: run_process(
             python(tmp_path, code),
-            lambda line: bool(seen.append(line)),
+            into(seen),
             mark=mark if same else fresh_mark(),
             limits=limits(),
         )

@@ -1,8 +1,9 @@
 """What an adapter of a coding agent is: a few facts, and two pure functions.
 
-`command` says what to start for a turn; `reading` folds what the program prints into a reply or an error. Neither does
-I/O, so both are tested on recorded output. A turn has succeeded only if the program's own last event was seen and says
-so: exit codes are of no use, for some harnesses end with 0 on every error.
+`command` says what to start for a turn; `reading` folds what the program prints into a reply or an error, and says what
+the program is told meanwhile, where it speaks with us. Neither does I/O, so both are tested on recorded output. A turn
+has succeeded only if the program's own last event was seen and says so: exit codes are of no use, for some harnesses
+end with 0 on every error.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import attrs
 
 from perdure.agents.harness.kinds import kind_of, wait_in
 from perdure.agents.process import Ended, Launch, last_words
-from perdure.agents.reply import AgentError, Call, Cost, Event, Json, Kind, Reply, Source, Started, Usage
+from perdure.agents.reply import AgentError, Call, Cost, Event, Json, Kind, Reply, Source, Started, Usage, Wanted
 from perdure.core.agents import Harness
+from perdure.core.leaves import Approved, Denied
 
 #: One line of what a harness prints.
 Object = Mapping[str, Any]  # JSON trees have no better type in Python
@@ -49,6 +51,13 @@ class Room:
 
 class SessionLost(Exception):
     """The harness does not know the conversation that it was to continue."""
+
+
+@attrs.frozen
+class Say:
+    """What the harness is told at once, where it speaks with us: an object that is a line of its stdin."""
+
+    told: Object
 
 
 @attrs.define
@@ -86,8 +95,18 @@ class Reading(abc.ABC):
     resets: datetime | None = None
 
     @abc.abstractmethod
-    def take(self, event: Object) -> Iterator[Event]:
-        """Take the next event in, and say what it means to who watches."""
+    def take(self, event: Object) -> Iterator[Event | Say | Wanted]:
+        """Take the next event in, and say what it means to who watches, what to answer, and what a person is asked."""
+
+    def answer(self, wanted: Wanted, decision: Approved | Denied, *, stop: bool = False) -> list[Object]:
+        """What the harness is told when a person has decided about a call that it asked about.
+
+        Args:
+            wanted: The call, as `take` gave it.
+            decision: What the person said.
+            stop: Its turn ends with this, too.
+        """
+        raise NotImplementedError(f"{type(self).__name__} gives nothing to decide about")  # see Adapter.confirms
 
     def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
         """What the turn came to.
@@ -169,6 +188,7 @@ class Adapter(Generic[H]):
         distribution: The Python package that it is, in place of a program.
         command: What to start for a turn.
         reading: What to read its output with.
+        confirms: It asks about single calls of tools, and goes on with the answer.
         native: It takes a schema by itself.
         skip: Lines that begin so say nothing that another does not say.
         package: How people install it.
@@ -186,7 +206,7 @@ class Adapter(Generic[H]):
     title: str
     program: str
     command: Callable[[H, Call, Room], Launch]
-    reading: Callable[[Call], Reading]
+    reading: Callable[[H, Call, Room], Reading]
     distribution: str = ""
     package: str = ""
     native: bool = False
@@ -200,6 +220,7 @@ class Adapter(Generic[H]):
     prices: bool = True
     fixed: bool = False
     plain: bool = False
+    confirms: bool = False
 
 
 def words(

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import attrs
 
 from perdure.agents.harness import antigravity_child
-from perdure.agents.harness.adapter import Adapter, Object, Room, SessionLost, words
-from perdure.agents.harness.child import ChildReading
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, words
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Reply
+from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted
 from perdure.core.agents import Antigravity
+from perdure.core.leaves import Approved, Denied
 
 
 def command(agent: Antigravity, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin, all else by a private file."""
-    settings = room.scratch / "settings.json"
+    settings, asks = room.scratch / "settings.json", agent.confirm and not call.repair
     told = {
         "model": agent.model,
         "system": agent.system,
@@ -28,18 +29,33 @@ def command(agent: Antigravity, call: Call, room: Room) -> Launch:
         "fresh": room.fresh,
         "access": "read" if call.repair else agent.access,
         "tools": list(agent.tools) if agent.tools is not None and not call.repair else None,
+        "asks": asks,
         "turns": agent.limits.turns,
         "mcp": [{"name": each.name, "command": list(each.command), "env": list(each.env)} for each in agent.mcp],
     }
     program = str(Path(antigravity_child.__file__))
     argv = (agent.program or sys.executable, "-I", program, str(settings))
-    return Launch(argv, dict(room.env), room.cwd, call.message, {settings: json.dumps(told)})
+    message = f"{json.dumps(call.message)}\n" if asks else call.message
+    return Launch(argv, dict(room.env), room.cwd, message, {settings: json.dumps(told)}, talks=asks)
 
 
 @attrs.define
-class _Reading(ChildReading):
-    def take_end(self, event: Object) -> None:
+class _Reading(Reading):
+    def take(self, event: Object) -> Iterator[Event | Wanted]:
         match event:
+            case {"type": "started", "session": str(session)}:
+                self.version = str(event.get("version", ""))
+                yield from self.start(session)
+            case {"type": "text", "delta": str(delta)}:
+                self.text += delta
+                yield Text(delta)
+            case {"type": "tool", "name": str(name)}:
+                self.text, self.turns = "", self.turns + 1
+                yield ToolStarted(str(event.get("id")), name, event.get("input"))
+            case {"type": "tool_end"}:
+                yield ToolEnded(str(event.get("id")), bool(event.get("ok")), str(event.get("output", "")))
+            case {"type": "ask", "id": str(id), "name": str(name)}:
+                yield Wanted(id, name, event.get("input"))
             case {"type": "result"}:
                 self.done, self.value, self.turns = True, event.get("value"), self.turns + 1
                 self._count(event.get("usage") or {})
@@ -48,6 +64,11 @@ class _Reading(ChildReading):
                 self._fail(str(event.get("name", "")), message)
             case _:
                 return
+
+    def answer(self, wanted: Wanted, decision: Approved | Denied, *, stop: bool = False) -> list[Object]:
+        allowed = isinstance(decision, Approved)
+        note = decision.note or ("" if allowed else "A reviewer did not allow it.")
+        return [{"id": wanted.id, "allow": allowed, "note": note, "stop": stop}]
 
     def _count(self, usage: Object) -> None:
         counted = dict(usage)
@@ -83,9 +104,10 @@ ADAPTER = Adapter(
     program="",
     distribution="google-antigravity",
     command=command,
-    reading=lambda _: _Reading(),
+    reading=lambda *_: _Reading(),
     package="pip install google-antigravity",
     native=True,
     keys=("GEMINI_API_KEY",),
     prices=False,
+    confirms=True,
 )

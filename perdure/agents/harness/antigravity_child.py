@@ -1,8 +1,9 @@
 """One turn of Antigravity by Google's own library, as a program: `python antigravity_child.py SETTINGS`.
 
 The library starts its runtime in the process group at hand, and raises what a newer version pleases; here neither
-reaches the worker. The prompt comes by stdin, the rest as a JSON file, and one JSON object a line goes out. It loads
-nothing of perdure, so any Python that has the library will do.
+reaches the worker. The prompt comes by stdin, the rest as a JSON file, and one JSON object a line goes out. Where it
+asks a person, the prompt is a line of JSON, and so is each answer that follows. It loads nothing of perdure, so any
+Python that has the library will do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any  # the library has no types
 
 _READ = ("view_file", "list_directory", "search_directory", "find_file")
 _EDIT = (*_READ, "create_file", "edit_file")
+#: What it may only do if a person says so. Not all that there is: timers and agents of its own are not decided about.
+_ASKED = ("run_command", "search_web", "read_url_content")
 
 
 def say(**event: object) -> None:
@@ -25,7 +28,50 @@ def say(**event: object) -> None:
     sys.stdout.flush()
 
 
-def config(settings: dict[str, Any], library: Any, policy: Any) -> Any:
+class Person:
+    """Asks, by a line that goes out, and waits for the line that answers it."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self.stopped = asyncio.Event()
+
+    async def ask(self, tool: Any) -> dict[str, Any]:
+        id = f"ask-{len(self._answers)}"
+        self._answers[id] = asyncio.get_running_loop().create_future()
+        say(type="ask", id=id, name=str(tool.name), input=tool.args)
+        return await self._answers[id]
+
+    async def listen(self, lines: asyncio.StreamReader) -> None:
+        async for line in lines:
+            answer = json.loads(line)
+            self._answers[answer["id"]].set_result(answer)
+            if answer["stop"]:
+                self.stopped.set()
+
+
+def allowed(settings: dict[str, Any]) -> tuple[str, ...] | None:
+    """The tools that it may use without more; None: all."""
+    return tuple(settings["tools"] or ()) or {"read": _READ, "edit": _EDIT, "full": None}[settings["access"]]
+
+
+def deciding(settings: dict[str, Any], hooks: Any, person: Person) -> list[Any]:
+    """What is called before each use of a tool."""
+    may = allowed(settings)
+    if not settings["asks"] or may is None:
+        return []
+
+    @hooks.pre_tool_call_decide  # type: ignore[untyped-decorator]  # the library has no types
+    async def decide(tool: Any) -> Any:
+        result = importlib.import_module("google.antigravity").types.HookResult
+        if str(tool.name) in (*may, "finish") or getattr(tool, "server_name", None):
+            return result(allow=True)
+        answer = await person.ask(tool)
+        return result(allow=answer["allow"], message=answer["note"])
+
+    return [decide]
+
+
+def config(settings: dict[str, Any], library: Any, policy: Any, decide: list[Any]) -> Any:
     """What the library is to do, in its own words."""
     types, mode = library.types, library.types.SessionContinuationMode
     endpoint = types.GeminiAPIEndpoint(
@@ -34,7 +80,9 @@ def config(settings: dict[str, Any], library: Any, policy: Any) -> Any:
     )
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "perdure" / "antigravity"
     (state / "save").mkdir(mode=0o700, parents=True, exist_ok=True)
-    tools = settings["tools"] or {"read": _READ, "edit": _EDIT, "full": None}[settings["access"]]
+    tools = allowed(settings)
+    if tools is not None and settings["asks"]:
+        tools = tuple(dict.fromkeys([*tools, *_EDIT, *_ASKED]))
     more: dict[str, Any] = {}
     if settings["model"]:
         more["models"] = [types.ModelTarget(name=settings["model"], types=[types.ModelType.TEXT], endpoint=endpoint)]
@@ -65,6 +113,7 @@ def config(settings: dict[str, Any], library: Any, policy: Any) -> Any:
         save_dir=str(state / "save"),
         app_data_dir=str(state / "data"),
         policies=[policy.allow_all()],
+        hooks=decide,
         conversation_id=settings["session"] or settings["fresh"],
         session_continuation_mode=mode.RESUME if settings["session"] else mode.CREATE_ONLY,
         retry_config=types.RetryConfig(api_retry=types.ModelAPIRetryConfig(max_retries=1)),
@@ -72,14 +121,45 @@ def config(settings: dict[str, Any], library: Any, policy: Any) -> Any:
     )
 
 
-async def turn(settings: dict[str, Any], prompt: str) -> None:
+async def turn(settings: dict[str, Any]) -> None:
     library = importlib.import_module("google.antigravity")
     policy = importlib.import_module("google.antigravity.hooks.policy")
-    types: Any = library.types
+    hooks = importlib.import_module("google.antigravity.hooks.hooks")
     version = importlib.metadata.version("google-antigravity")
-    async with library.Agent(config(settings, library, policy)) as agent:
+    person = Person()
+    prompt, listening = await heard(settings, person)
+    decide = deciding(settings, hooks, person)
+    async with library.Agent(config(settings, library, policy, decide)) as agent:
         say(type="started", session=settings["session"] or settings["fresh"], version=version)
         response = await agent.chat(prompt)
+        stopping = asyncio.create_task(stop(response, person))
+        stopped = await told(response, library.types)
+        stopping.cancel()
+        usage = response.usage_metadata
+        say(
+            type="result",
+            value=await response.structured_output() if settings["schema"] and not stopped else None,
+            usage=usage.model_dump(exclude_none=True) if usage is not None else {},
+        )
+    listening.cancel()
+
+
+async def heard(settings: dict[str, Any], person: Person) -> tuple[str, asyncio.Task[None]]:
+    """The prompt, and who hears what comes after it."""
+    lines = asyncio.StreamReader(limit=2**30)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    prompt = json.loads(await lines.readline()) if settings["asks"] else (await lines.read()).decode()
+    return prompt, asyncio.create_task(person.listen(lines))
+
+
+async def stop(response: Any, person: Person) -> None:
+    await person.stopped.wait()
+    await response.cancel()
+
+
+async def told(response: Any, types: Any) -> bool:
+    """Say what happens, until nothing does any more; whether it was stopped."""
+    try:
         async for chunk in response.chunks:
             match chunk:
                 case types.ToolCall():
@@ -89,18 +169,15 @@ async def turn(settings: dict[str, Any], prompt: str) -> None:
                     say(type="tool_end", id=chunk.id or chunk.step_id, ok=chunk.error is None, output=str(said or ""))
                 case _ if isinstance(getattr(chunk, "text", None), str) and type(chunk).__name__ == "Text":
                     say(type="text", delta=chunk.text)
-        usage = response.usage_metadata
-        say(
-            type="result",
-            value=await response.structured_output() if settings["schema"] else None,
-            usage=usage.model_dump(exclude_none=True) if usage is not None else {},
-        )
+    except types.AntigravityCancelledError:  # by `stop`: nobody else does
+        return True
+    return False
 
 
 def main() -> None:
     settings = json.loads(Path(sys.argv[1]).read_text())
     try:
-        asyncio.run(turn(settings, sys.stdin.read()))
+        asyncio.run(turn(settings))
     except ImportError as error:
         say(type="error", name="ImportError", message=str(error))
     except Exception as error:  # whatever the version raises: the adapter tells its kind

@@ -1,4 +1,7 @@
-"""Claude Code: `claude -p`, one JSON object a line."""
+"""Claude Code: `claude -p`, one JSON object a line.
+
+Where it asks a person, the prompt and the answers are JSON objects on its stdin, too.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from typing import Any
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, added, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, SessionLost, added, words
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Usage, Warned
+from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Usage, Wanted, Warned
 from perdure.core.agents import ClaudeCode
+from perdure.core.leaves import Approved, Denied
 
 #: Nothing that calls home, updates itself or remembers beyond the conversation; and errors are ours to wait for.
 _QUIET = {
@@ -29,6 +33,8 @@ _QUIET = {
 }
 _READ = ("Read", "Glob", "Grep")
 _EDIT = (*_READ, "Edit", "Write", "NotebookEdit", "TodoWrite")
+#: What there is where a person can be asked. Not all that it has: some of its other tools ask nobody.
+_ALL = (*_EDIT, "Bash", "WebFetch", "WebSearch")
 
 
 def command(agent: ClaudeCode, call: Call, room: Room) -> Launch:
@@ -64,29 +70,46 @@ def command(agent: ClaudeCode, call: Call, room: Room) -> Launch:
         )
         argv += ["--strict-mcp-config", "--mcp-config", str(servers)]
     argv += ["--resume", str(call.session)] if call.session is not None else ["--session-id", room.fresh]
-    return Launch(tuple(argv), {**room.env, **_QUIET}, room.cwd, call.message, files)
+    env, asks = {**room.env, **_QUIET}, _asks(agent, call)
+    if not asks:
+        return Launch(tuple(argv), env, room.cwd, call.message, files)
+    argv += ["--permission-prompt-tool", "stdio", "--input-format", "stream-json"]
+    prompt = {"type": "user", "message": {"role": "user", "content": call.message}}
+    return Launch(tuple(argv), env, room.cwd, f"{json.dumps(prompt)}\n", files, talks=True)
+
+
+def _asks(agent: ClaudeCode, call: Call) -> bool:
+    return agent.confirm and not call.repair
 
 
 def _permitted(agent: ClaudeCode, call: Call) -> list[str]:
-    """Which tools there are, and which of them are used without asking; nobody is there to be asked."""
+    """Which tools there are, and which of them are used without asking."""
     if call.repair:
         return ["--tools", "", "--permission-mode", "dontAsk"]
     servers = [f"mcp__{server.name}" for server in agent.mcp]
+    mode = ["--permission-mode", "default" if agent.confirm else "dontAsk"]
     if agent.tools is not None:
         names = ",".join(dict.fromkeys(tool.partition("(")[0] for tool in agent.tools))
-        return ["--tools", names, "--permission-mode", "dontAsk", "--allowedTools", ",".join([*agent.tools, *servers])]
+        return ["--tools", names, *mode, "--allowedTools", ",".join([*agent.tools, *servers])]
     if agent.access == "full":
         return ["--permission-mode", "bypassPermissions"]
-    tools = _READ if agent.access == "read" else _EDIT
-    return ["--tools", ",".join(tools), "--permission-mode", "dontAsk", "--allowedTools", ",".join([*tools, *servers])]
+    allowed = _READ if agent.access == "read" else _EDIT
+    there = _ALL if agent.confirm else allowed
+    return ["--tools", ",".join(there), *mode, "--allowedTools", ",".join([*allowed, *servers])]
 
 
 @attrs.define
 class _Reading(Reading):
     said: dict[str, Usage] = attrs.field(factory=dict)
 
-    def take(self, event: Object) -> Iterator[Event]:
+    def take(self, event: Object) -> Iterator[Event | Say | Wanted]:
         match event:
+            case {"type": "control_request", "request_id": str(id), "request": {"subtype": str(what)} as asked}:
+                if what == "can_use_tool":
+                    yield Wanted(id, str(asked.get("tool_name")), asked.get("input"))
+                else:
+                    error = {"subtype": "error", "request_id": id, "error": f"{what} is not offered"}
+                    yield Say({"type": "control_response", "response": error})
             case {"type": "system", "subtype": "init", "session_id": str(session)}:
                 self.model = str(event.get("model", ""))
                 payer = str(event.get("apiKeySource", ""))
@@ -109,6 +132,14 @@ class _Reading(Reading):
                 self._end(event)
             case _:  # newer versions say more
                 return
+
+    def answer(self, wanted: Wanted, decision: Approved | Denied, *, stop: bool = False) -> list[Object]:
+        if isinstance(decision, Approved):
+            said: Object = {"behavior": "allow", "updatedInput": {}}  # that is: the input as it was
+        else:
+            said = {"behavior": "deny", "message": decision.note or "A reviewer did not allow it.", "interrupt": stop}
+        response = {"subtype": "success", "request_id": wanted.id, "response": said}
+        return [{"type": "control_response", "response": response}]
 
     def _count(self) -> None:
         self.tokens = Usage()
@@ -176,9 +207,10 @@ ADAPTER = Adapter(
     title="Claude Code",
     program="claude",
     command=command,
-    reading=lambda _: _Reading(),
+    reading=lambda *_: _Reading(),
     package="npm install -g @anthropic-ai/claude-code",
     native=True,
     logins=(".claude/.credentials.json",),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    confirms=True,
 )

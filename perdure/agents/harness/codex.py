@@ -27,7 +27,7 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
     argv = [agent.program or "codex", "exec", "--json", "--skip-git-repo-check"]
     argv += _SANDBOX["read" if call.repair else agent.access]
-    argv += _setting("analytics.enabled", False) + _setting("check_for_update_on_startup", False)
+    argv += settings(agent)
     files = {}
     if agent.isolated:
         argv += ["--ignore-user-config"]
@@ -35,6 +35,17 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
         argv += ["-m", agent.model]
     if agent.system:
         argv += _setting("developer_instructions", agent.system)
+    if call.schema is not None:
+        schema = room.scratch / "schema.json"
+        files[schema] = json.dumps(call.schema)
+        argv += ["--output-schema", str(schema)]
+    argv += ["-"] if call.session is None else ["resume", str(call.session["thread"]), "-"]
+    return Launch(tuple(argv), dict(room.env), room.cwd, call.message, files)
+
+
+def settings(agent: Codex) -> list[str]:
+    """What stands above its settings, whichever way it is spoken to."""
+    argv = _setting("analytics.enabled", False) + _setting("check_for_update_on_startup", False)
     for server in agent.mcp:
         table = {
             "command": server.command[0],
@@ -43,12 +54,7 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
             "required": True,  # else the first turn may begin before its tools are there
         }
         argv += ["-c", f"mcp_servers.{server.name}={_toml(table)}"]
-    if call.schema is not None:
-        schema = room.scratch / "schema.json"
-        files[schema] = json.dumps(call.schema)
-        argv += ["--output-schema", str(schema)]
-    argv += ["-"] if call.session is None else ["resume", str(call.session["thread"]), "-"]
-    return Launch(tuple(argv), dict(room.env), room.cwd, call.message, files)
+    return argv
 
 
 def _setting(name: str, value: object) -> list[str]:
@@ -65,10 +71,39 @@ def _toml(value: object) -> str:
 
 
 @attrs.define
-class _Reading(Reading):
-    no_session: ClassVar[tuple[str, ...]] = ("no rollout found", "No saved session found")
+class CodexReading(Reading):
+    """What both ways of talking to it have in common.
+
+    Attributes:
+        before: What was counted of the conversation before this turn.
+    """
 
     before: dict[str, int] = attrs.field(factory=dict)
+
+    def count(self, usage: Object) -> None:
+        """Take in what is counted of the conversation now; the turn is what is new of it."""
+        counted = {name: count for name, count in usage.items() if isinstance(count, int)}
+        fresh = {name: count - self.before.get(name, 0) for name, count in counted.items()}
+        if any(count < 0 for count in fresh.values()):  # it began to count anew
+            fresh = dict(counted)
+        cached = fresh.get("cached_input_tokens")
+        if cached is not None and "input_tokens" in fresh:
+            fresh["input_tokens"] -= cached
+        self.tokens = words(
+            fresh,
+            input="input_tokens",
+            output="output_tokens",
+            read="cached_input_tokens",
+            thought="reasoning_output_tokens",
+        )
+        if self.started is not None:
+            self.started = {**self.started, "counted": counted}
+
+
+@attrs.define
+class _Reading(CodexReading):
+    no_session: ClassVar[tuple[str, ...]] = ("no rollout found", "No saved session found")
+
     warning: str = ""
 
     def take(self, event: Object) -> Iterator[Event]:
@@ -79,7 +114,7 @@ class _Reading(Reading):
                 yield from self._item(item, event["type"] == "item.completed")
             case {"type": "turn.completed"}:
                 self.done = True
-                self._count(event.get("usage") or {})
+                self.count(event.get("usage") or {})
             case {"type": "turn.failed", "error": {"message": str(message)}}:
                 self.done = True
                 self._fail(message)
@@ -107,26 +142,8 @@ class _Reading(Reading):
                 said = output if isinstance(output, str) else json.dumps(output)
                 yield ToolEnded(id, item.get("status") != "failed", said)
 
-    def _count(self, usage: Object) -> None:
-        counted = {name: count for name, count in usage.items() if isinstance(count, int)}
-        fresh = {name: count - self.before.get(name, 0) for name, count in counted.items()}
-        if any(count < 0 for count in fresh.values()):  # it began to count anew
-            fresh = dict(counted)
-        cached = fresh.get("cached_input_tokens")
-        if cached is not None and "input_tokens" in fresh:
-            fresh["input_tokens"] -= cached
-        self.tokens = words(
-            fresh,
-            input="input_tokens",
-            output="output_tokens",
-            read="cached_input_tokens",
-            thought="reasoning_output_tokens",
-        )
-        if self.started is not None:
-            self.started = {**self.started, "counted": counted}
-
     def _fail(self, message: str) -> None:
-        status, code = _structured(message)
+        status, code = structured(message)
         self.fail(message, status=status, code=code)
 
     def unfinished(self, ended: Ended) -> AgentError:
@@ -137,7 +154,7 @@ class _Reading(Reading):
         return super().unfinished(ended)
 
 
-def _structured(message: str) -> tuple[int | None, str]:
+def structured(message: str) -> tuple[int | None, str]:
     """The status and the code of an error whose text is the service's own JSON."""
     try:
         tree: Any = json.loads(message[message.index("{") :])
@@ -149,7 +166,7 @@ def _structured(message: str) -> tuple[int | None, str]:
     return status if isinstance(status, int) else None, str(code)
 
 
-def _reading(call: Call) -> Reading:
+def _reading(_: Codex, call: Call, __: Room) -> Reading:
     return _Reading(before=dict(call.session["counted"]) if call.session is not None else {})
 
 

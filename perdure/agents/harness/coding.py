@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,19 +19,23 @@ import attrs
 from anyio.lowlevel import RunVar
 
 from perdure.agents import environment
-from perdure.agents.harness.adapter import Adapter, Reading, Room, SessionLost
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, SessionLost
 from perdure.agents.harness.versions import version_of
 from perdure.agents.harness.worktree import worktree
 from perdure.agents.places import home_of, log_of, mark_of, scratch_of
-from perdure.agents.process import Limits, Unstartable, run_process
-from perdure.agents.reply import AgentError, Call, Reply, Tell
+from perdure.agents.process import Asking, Goodbye, Limits, Unstartable, run_process
+from perdure.agents.reply import AgentError, Call, Permit, Reply, Tell, Unanswered, Wanted
 from perdure.agents.secrets import Secrets
+from perdure.agents.structured import instructed
 from perdure.core.agents import Harness
+from perdure.core.leaves import Denied
 
 #: A harness is silent while a tool of its runs; after so long it hangs.
 _IDLE: Final = timedelta(minutes=15)
 #: After its last word it may tidy up for so long.
 _LINGER: Final = timedelta(seconds=30)
+#: What it is told when nobody has answered in time.
+_LATER: Final = Denied(note="A reviewer has to look at this first; stop here.")
 
 
 @attrs.frozen
@@ -63,7 +67,9 @@ class Coding:
             try:
                 return await self._turn(call, env, tell)
             except SessionLost:
-                afresh = call.message if not call.repair else f"{call.ask.prompt}\n\n{call.message}"
+                afresh = call.message
+                if call.ask.prompt not in call.message:  # what is said presumes that the task is known
+                    afresh = f"{instructed(call.ask.prompt, call.schema, self.native)}\n\n{call.message}"
                 return await self._turn(attrs.evolve(call, session=None, message=afresh), env, tell)
 
     def _possible(self) -> None:
@@ -87,6 +93,9 @@ class Coding:
             "does not say what it costs, so no limit of that can be kept: take usd out": (
                 agent.limits.usd is not None and not adapter.prices
             ),
+            "cannot ask a person about single calls: take confirm out, and say what it may do by access=…": (
+                agent.confirm and not adapter.confirms
+            ),
         }
         for why, is_so in refused.items():
             if is_so:
@@ -107,17 +116,18 @@ class Coding:
         agent, adapter = self.agent, self.adapter
         secrets = Secrets(self.environ, environment.given(agent))
         log = log_of(self.environ, call.attempt)
-        reading = adapter.reading(call)
         scratch = scratch_of(self.environ, call.attempt)
         try:
             cwd = Path(agent.cwd or ".").absolute()
             if agent.worktree:
                 cwd = await worktree(cwd, call.attempt, env)
-            launch = adapter.command(agent, call, Room(cwd, scratch, env, str(uuid.uuid4())))
+            room = Room(cwd, scratch, env, str(uuid.uuid4()))
+            launch, reading = adapter.command(agent, call, room), adapter.reading(agent, call, room)
+            hearing = _Hearing(reading, adapter, agent, call, tell)
             version = await version_of(launch.argv[0], launch.env) if adapter.program else ""
             ended = await run_process(
                 launch,
-                _reader(reading, adapter, agent, tell),
+                hearing.line,
                 mark=mark_of(call.attempt),
                 limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE, linger=_LINGER),
                 alone=agent.access != "read",
@@ -125,6 +135,8 @@ class Coding:
                 log=log,
                 skip=adapter.skip,
             )
+            if hearing.unanswered is not None:
+                raise Unanswered(hearing.unanswered, reading.started, usage=reading.tokens, cost=reading.cost)
             reply = reading.reply(ended)
             return attrs.evolve(reply, version=reply.version or version)
         except Unstartable as error:
@@ -138,11 +150,24 @@ class Coding:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _reader(reading: Reading, adapter: Adapter[Any], agent: Harness, tell: Tell) -> Callable[[str], bool]:
-    """What is done with each line: take it in, tell who watches, and keep to the limits."""
+@attrs.define
+class _Hearing:
+    """What is done with each line of a turn: take it in, tell who watches, keep to the limits, and ask a person."""
 
-    def read(line: str) -> bool:
-        if adapter.plain:
+    reading: Reading
+    adapter: Adapter[Any]
+    agent: Harness
+    call: Call
+    tell: Tell
+    permits: list[Permit] = attrs.field(init=False)
+    unanswered: Wanted | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.permits = list(self.call.permits)
+
+    def line(self, line: str) -> bool | str | Asking:
+        """Take in one line, as `run_process` gives it."""
+        if self.adapter.plain:
             event: Any = {"line": line}
         else:
             try:
@@ -151,13 +176,44 @@ def _reader(reading: Reading, adapter: Adapter[Any], agent: Harness, tell: Tell)
                 return False  # a warning of some library; it is in the log
             if not isinstance(event, dict):
                 return False
-        for told in reading.take(event):
-            tell(told)
-        if not reading.done:
-            _within(reading, agent)
-        return reading.done and not adapter.plain
+        said: list[Object] = []
+        for told in self.reading.take(event):
+            match told:
+                case Say():
+                    said.append(told.told)
+                case Wanted():
+                    return self._asked(told)
+                case _:
+                    self.tell(told)
+        if not self.reading.done:
+            _within(self.reading, self.agent)
+        elif not self.adapter.plain:
+            return True
+        return _lines(said) or False
 
-    return read
+    def _asked(self, wanted: Wanted) -> str | Asking:
+        """The answer to a call that was decided before; else a person is asked, for so long as the agent says."""
+        for permit in self.permits:
+            if _equal(permit.wanted, wanted):
+                self.permits.remove(permit)
+                return _lines(self.reading.answer(wanted, permit.decision))
+
+        async def ask() -> str | Goodbye:
+            with anyio.move_on_after(self.agent.hold.total_seconds()):
+                return _lines(self.reading.answer(wanted, await self.call.confirm(wanted)))
+            self.unanswered = self.unanswered or wanted
+            return Goodbye(_lines(self.reading.answer(wanted, _LATER, stop=True)))
+
+        return ask
+
+
+def _equal(one: Wanted, other: Wanted) -> bool:
+    """Whether both are the same tool with the same input; as JSON, for to Python 1 is 1.0 and True."""
+    return one.tool == other.tool and json.dumps(one.input, sort_keys=True) == json.dumps(other.input, sort_keys=True)
+
+
+def _lines(said: list[Object]) -> str:
+    return "".join(f"{json.dumps(told)}\n" for told in said)
 
 
 def _within(reading: Reading, agent: Harness) -> None:

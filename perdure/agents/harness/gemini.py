@@ -18,11 +18,16 @@ _MODES = {"read": "default", "edit": "auto_edit", "full": "yolo"}
 
 def command(agent: Gemini, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
-    argv = [agent.program or "gemini", "-o", "stream-json", "--skip-trust"]
+    session = ["--resume", str(call.session)] if call.session is not None else ["--session-id", room.fresh]
+    return started(agent, call, room, "-o", "stream-json", *session)
+
+
+def started(agent: Gemini, call: Call, room: Room, *words: str) -> Launch:
+    """How it is started, whichever way it is spoken to."""
+    argv = [agent.program or "gemini", *words, "--skip-trust"]
     argv += ["--approval-mode", _MODES["read" if call.repair else agent.access]]
     if agent.model is not None:
         argv += ["-m", agent.model]
-    argv += ["--resume", str(call.session)] if call.session is not None else ["--session-id", room.fresh]
     # Settings of a system stand above those of a person, who keeps what is not named here.
     settings = room.scratch / "settings.json"
     files = {settings: json.dumps(_settings(agent))}
@@ -90,7 +95,7 @@ ADAPTER = Adapter(
     title="Gemini CLI",
     program="gemini",
     command=command,
-    reading=lambda _: _Reading(),
+    reading=lambda *_: _Reading(),
     package="npm install -g @google/gemini-cli",
     logins=(".gemini/oauth_creds.json",),
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),

@@ -18,8 +18,8 @@ _CODES: Final[dict[Kind, str]] = {
     "context": r"context_length|context_?overflow|context_window|prompt_too_long",
     "auth": r"authentication|unauthori[sz]ed|unauthenticated|invalid_api_key|permission_?denied|ProviderAuth",
     "rate": r"rate_?limit|overloaded|resource_exhausted|too_many_requests",
-    "refused": r"content_(policy|filter)|refusal",
-    "config": r"not_found|invalid_request|invalid_argument|unsupported",
+    "refused": r"(content|cyber|bio)_policy|content_filter|policy_violation|refusal",
+    "config": r"not_found|(invalid|bad)_request|invalid_argument|unsupported",
     "transient": r"server_error|api_error|unavailable|timeout",
 }
 #: What it says in its text.

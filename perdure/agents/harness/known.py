@@ -20,11 +20,15 @@ ADAPTERS: Final[dict[type[Harness], str]] = {
     Command: "command",
 }
 
+#: The same where a person is asked about single calls, and another way of talking to the program is needed for that.
+ASKING: Final[dict[type[Harness], str]] = {Codex: "codex_server", Gemini: "gemini_acp", OpenCode: "opencode_acp"}
+
 
 def adapter_of(agent: Harness) -> Adapter[Any] | None:  # of whatever class the agent is
     """The adapter of an agent, or of the class it is made from; None where there is none."""
+    modules = ADAPTERS | ASKING if agent.confirm else ADAPTERS
     for cls in type(agent).__mro__:
-        if (name := ADAPTERS.get(cls)) is not None:
+        if (name := modules.get(cls)) is not None:
             return adapter_named(name)
     return None
 

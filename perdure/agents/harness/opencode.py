@@ -14,7 +14,8 @@ from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted
 from perdure.core.agents import OpenCode
 
 _OFF = ("AUTOUPDATE", "LSP_DOWNLOAD", "MODELS_FETCH", "DEFAULT_PLUGINS")
-_PERMISSIONS = {
+#: By access: what is done without asking, and what not at all.
+PERMISSIONS = {
     "read": {"edit": "deny", "bash": "deny", "webfetch": "deny"},
     "edit": {"edit": "allow", "bash": "deny", "webfetch": "deny"},
     "full": {"edit": "allow", "bash": "allow", "webfetch": "allow"},
@@ -23,15 +24,29 @@ _PERMISSIONS = {
 
 def command(agent: OpenCode, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
-    argv = [agent.program or "opencode", "run", "--format", "json", "--title", call.ask.name]
-    if agent.isolated:
-        argv += ["--pure"]
+    argv = ["run", "--format", "json", "--title", call.ask.name]
     if agent.model is not None:
         argv += ["-m", agent.model]
     if call.session is not None:
         argv += ["--session", str(call.session)]
     access = "read" if call.repair else agent.access
-    config: dict[str, Any] = {"share": "disabled", "autoupdate": False, "permission": _PERMISSIONS[access]}
+    return started(agent, call, room, *argv, permission=PERMISSIONS[access])
+
+
+def started(agent: OpenCode, call: Call, room: Room, *words: str, **config: Any) -> Launch:
+    """How it is started, whichever way it is spoken to.
+
+    Args:
+        agent: Who.
+        call: The turn.
+        room: Where.
+        words: The command and its options.
+        config: Settings that stand above those of a person.
+    """
+    argv = [agent.program or "opencode", *words]
+    if agent.isolated:
+        argv += ["--pure"]
+    config |= {"share": "disabled", "autoupdate": False}
     files = {}
     if agent.system:
         system = room.scratch / "system.md"
@@ -105,7 +120,7 @@ ADAPTER = Adapter(
     title="OpenCode",
     program="opencode",
     command=command,
-    reading=lambda _: _Reading(),
+    reading=lambda *_: _Reading(),
     package="npm install -g opencode-ai",
     logins=(".local/share/opencode/auth.json",),
     keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
