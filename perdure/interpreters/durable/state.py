@@ -95,7 +95,7 @@ def _stand(run: Run, gates: Sequence[Gate], now: int, held: bool | None) -> tupl
                 return "stale", "its worker died or lost its lease in the middle of it", resume
             if asked := _asked(run, gates):
                 return "running", f"driven by {run.owner}, and asks: {asked[0]}", asked[1]
-            return "running", f"driven by {run.owner}", f"perdure logs -f {run.run_id}"
+            return "running", f"driven by {run.owner}", f"perdure watch {run.run_id}"
         case "ready":
             if run.cancel is not None:
                 return "stale", "it is to be cancelled, and nobody drives it", resume

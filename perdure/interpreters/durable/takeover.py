@@ -47,7 +47,7 @@ async def take_over(world: World, run_id: str, call: Call[Any, Any], options: Op
         if holds(world, run):
             raise Owned(
                 f"run {run_id} is driven by worker {run.owner} (fence {run.fence}), which is alive; "
-                f"watch it with `perdure logs -f {run_id}`, or stop that worker first"
+                f"watch it with `perdure watch {run_id}`, or stop that worker first"
             )
         entries = await world.store.entries(run_id)
         verify(run_id, entries)

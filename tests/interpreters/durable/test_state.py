@@ -35,7 +35,7 @@ WAITS_FOR_RETRY = {"waits": [{"path": "ship/call", "kind": "retry", "due": NOW +
         (run(status="failed"), (), False, "failed", "", None),
         (run(status="dead"), (), False, "dead", "", None),
         (run(status="cancelled", cancel="enough"), (), False, "cancelled", "enough", None),
-        (run(status="running", owner="w1"), (), True, "running", "driven by w1", "perdure logs -f r1"),
+        (run(status="running", owner="w1"), (), True, "running", "driven by w1", "perdure watch r1"),
         (run(status="running", owner="w1"), (), False, "stale", "its worker died", RESUME),
         (run(status="running", owner="w1"), (), None, "unknown", "cannot be looked at", "perdure doctor r1"),
         (run(status="ready"), (), False, "stale", "nobody drives it", RESUME),
