@@ -11,8 +11,7 @@ import heapq
 import json
 import math
 import traceback
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 
@@ -26,7 +25,6 @@ from perdure.core.asked import (
     Answer,
     Asked,
     Attempt,
-    Decision,
     Question,
     Said,
     answered,
@@ -39,7 +37,7 @@ from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
 from perdure.core.identity import idempotency_key
 from perdure.core.leaves import Now, Signal, Sleep, Suspend
 from perdure.core.machine import Request
-from perdure.interpreters.durable.asking import Asking, found, gate_of, home_of, kept, left_by, unheard
+from perdure.interpreters.durable.asking import Approvals, Asking, gate_of, home_of
 from perdure.interpreters.durable.ending import Finished, Parked, Rest, Stopped, dump_end
 from perdure.interpreters.durable.errors import Blocked, DiskFull, Unavailable
 from perdure.interpreters.durable.ports import (
@@ -94,16 +92,12 @@ class Options:
 
 @attrs.define
 class Running:
-    """An attempt in progress. `deadline` is in milliseconds since boot, `began_at` when the first attempt began.
-
-    What it `asks` a person, and what those before it asked that were cut off, is open or was answered.
-    """
+    """An attempt in progress. `deadline` is in milliseconds since boot, `began_at` when the first attempt began."""
 
     op: Op[Any, Any]
     attempt: Attempt
     failed: int
     began_at: int
-    asks: list[Asking]
     deadline: float = math.inf
 
 
@@ -112,8 +106,7 @@ class Waiting:
     """A request that waits: for an answer or a message (`gate`), for `due` (ms since 1970), or for both.
 
     If what is due is the next attempt, `failed` counts those that failed, `began_at` is when the first began, and
-    `known` is what the next one is given. Where a person is asked before it begins, `until` says what, and `asks` what
-    was asked besides, and may be asked again.
+    `known` is what the next one is given. Where a person is asked before it begins, `until` says what.
     """
 
     op: Op[Any, Any]
@@ -124,7 +117,6 @@ class Waiting:
     began_at: int = 0
     known: Said = NOTHING_KNOWN
     until: Asking | None = None
-    asks: list[Asking] = attrs.field(factory=list[Asking])
 
 
 class Drive:
@@ -147,13 +139,12 @@ class Drive:
         self._machine, self._walk, self._history = walk.machine, walk, history
         self._database_id, self._defect = database_id, defect
         self._record = Recording(world, claim, history.last, millis(options.lease), lease_until)
+        self._approvals = Approvals(world, claim.run_id, self._record, history)
         self._starting: list[Asked] = []
         self._running: dict[str, Running] = {}
         self._limited: dict[str, Running] = {}
         self._waiting: dict[str, Waiting] = {}
         self._timers: list[tuple[int, int, str]] = []
-        self._questions: Counter[str] = Counter()
-        self._answers: list[Asking] = []
         self._asked_first = 0
         self._unstarted = 0
         self._stop: Stop | None = None
@@ -166,15 +157,8 @@ class Drive:
         request = self._machine.pending.get(path)
         if request is not None:
             return request.op
-        found = (asking.question for asking in self._asking() if asking.gate == path)
-        return next((question.gate for question in found if question is not None), None)
-
-    def _asking(self) -> Iterator[Asking]:
-        """What people are asked in the name of attempts, and have not answered."""
-        for running in self._running.values():
-            yield from (asking for asking in running.asks if asking.decision is None)
-        for waiting in self._waiting.values():
-            yield from (asking for asking in (waiting.until, *waiting.asks) if asking and asking.decision is None)
+        open_ = (asking.question for asking in self._approvals.open() if asking.gate == path)
+        return next((question.gate for question in open_ if question is not None), None)
 
     async def run(self, effects: Effects, tell: Tell) -> Rest:
         """Drive to the end, to rest, or until told to stop.
@@ -237,7 +221,7 @@ class Drive:
                 if parked is not None:
                     return parked
             await self._record.commit()
-            if self._starting or self._answers:
+            if self._starting or self._approvals.unheard:
                 while self._record.lapsed:  # again, where we were frozen while we renewed it
                     await self._record.still_ours()
                 self._start()
@@ -255,20 +239,16 @@ class Drive:
         for path, digest in self._walk.changed.items():
             self._record.note("note", path, changed=path, input=digest)
         unfinished, gates = self._history.unfinished, dict[str, Gate]()
-        homes = {self._history.recorded(path): open_ for path, open_ in unfinished.items()}
         every = await self._world.store.gates(self.run_id) if self._history.last is not None else ()
         for gate in sorted(every, key=lambda gate: gate.number):  # the newest of a path counts
             gates[gate.path] = gate
-            if home := home_of(gate):
-                self._questions[f"{home}:{gate.name}"] += 1
-                if gate.in_force and home in homes:
-                    homes[home].asked.append(gate)
+            self._approvals.count(gate)
         for request in self._walk.opened:
             self._open(request, unfinished.get(request.key), gates.get(self._history.recorded(request.key)))
         self._open_fresh()
         # What a crash, an edit or an execution anew has left behind: nobody waits for it any more.
         awaited = {self._gate(path, waiting) for path, waiting in self._waiting.items()}
-        awaited.update((asking.gate, 1) for asking in self._asking())
+        awaited.update((asking.gate, 1) for asking in self._approvals.open())
         for gate in every:
             if gate.in_force and (gate.path, gate.number) not in awaited:
                 self._record.batch.withdrawn.append((gate.path, gate.number))
@@ -335,19 +315,19 @@ class Drive:
             )
             self._reply(op, path, number, "end", Failure(fault))
             return
-        wait = known.waits_since if known is not None else None
         if known is None:
             self._begin(op, path, voided + 1, 0, self._world.clock.now())
-        elif wait is not None and "until" in wait and not known.decided:
-            asked, count, since, said = left_by(known), known.failed, known.began_at, known.known
-            until = self._ask(path, Question(**wait["until"]), asked)
-            besides = unheard(asked, until)
-            self._await(path, Waiting(op, known.attempts, "approval", None, count, since, said, until, besides))
-        elif wait is not None and "due" in wait:
-            due, count, since, said = int(wait["due"]), known.failed, known.began_at, known.known
-            self._await(path, Waiting(op, known.attempts, None, due, count, since, said))
+            return
+        self._approvals.take_up(path, known)
+        wait = known.waits_since or {}
+        waiting = Waiting(op, known.attempts, None, wait.get("due"), known.failed, known.began_at, known.known)
+        if "until" in wait and not known.decided:
+            until = self._approvals.ask_first(path, known.attempts, Question(**wait["until"]))
+            self._await_answer(path, waiting, until)
+        elif "due" in wait:
+            self._await(path, waiting)
         else:
-            self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))
+            self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)
 
     def _begin(
         self,
@@ -357,11 +337,10 @@ class Drive:
         failed: int,
         began_at: int,
         known: Said = NOTHING_KNOWN,
-        asks: list[Asking] | None = None,
     ) -> None:
         self._record.entry("begin", path, number, op, begun(op))
         attempt = Attempt(self.run_id, path, number, self._key(path))
-        self._running[path] = Running(op, attempt, failed, began_at, asks or [])
+        self._running[path] = Running(op, attempt, failed, began_at)
         self._starting.append(Asked(op.given(), attempt, known))
 
     def _wait(self, op: Op[Any, Any], path: str, number: int, what: dict[str, Any]) -> None:
@@ -404,10 +383,8 @@ class Drive:
 
     def _start(self) -> None:
         starting, self._starting = self._starting, []
-        answers, self._answers = self._answers, []
-        for asking in answers:
-            if asking.by is not None and asking.decision is not None:
-                asking.by.answer(asking.decision)
+        if self._approvals.unheard:
+            self._approvals.hand_over()
         for asked in starting:
             running = self._running.get(asked.attempt.path)
             if running is None or running.attempt is not asked.attempt:
@@ -535,7 +512,8 @@ class Drive:
         if isinstance(outcome, Again) and outcome.until is not None:
             self._ask_first(running, outcome, outcome.until)
             return
-        self._withdraw(running.asks)
+        if self._approvals.asked:
+            self._approvals.withdraw(event.path)
         if isinstance(outcome, Again):
             self._once_more(running, outcome.error, outcome.after, running.failed, {"again": outcome.known})
             return
@@ -568,106 +546,49 @@ class Drive:
     # -- questions of attempts ---------------------------------------------------------------------------------------
 
     def _wondered(self, event: Wondered) -> None:
-        """An attempt asks a person. What was answered to the same question of one that was cut off is the answer."""
         running = self._running.get(event.path)
-        if running is None or running.attempt.number != event.attempt:
-            return
-        asking = self._ask(event.path, event.question, running.asks, event.attempt)
-        asking.by = event
-        if asking.decision is not None:
-            event.answer(asking.decision)
-
-    def _ask(self, path: str, question: Question, asked: list[Asking], attempt: int = 0) -> Asking:
-        """A question, among those that were asked already, or as one more with a gate of its own.
-
-        Args:
-            path: Under which it is asked.
-            question: What is asked.
-            asked: What was asked before.
-            attempt: Which attempt asks; 0 where the journal says that otherwise.
-        """
-        home = question.under(self._history.recorded(path))
-        gate = gate_of(self.run_id, home, question.gate, self._world.clock.now())
-        asking = found(asked, gate.subject)
-        if asking is None:
-            self._questions[home] += 1
-            asking = Asking(question.under(self._history.recorded(path), self._questions[home]), gate.subject)
-            asked.append(asking)
-            self._record.batch.opened.append(attrs.evolve(gate, path=asking.gate))
-            if attempt:
-                self._record.note("note", path, attempt, asks=question.name, gate=asking.gate)
-        asking.question, self._look_outside = question, True  # one of before may be answered by now
-        return asking
+        if running is not None and running.attempt.number == event.attempt:
+            self._approvals.ask(event)
+            self._look_outside = True  # what was asked before may be answered by now
 
     def _ask_first(self, running: Running, again: Again, question: Question) -> None:
         """Wait for a person before the next attempt, without a process. What it is given is recorded."""
         op, path, number = running.op, running.attempt.path, running.attempt.number
-        until = self._ask(path, question, running.asks)
-        besides = unheard(running.asks, until)
+        until = self._approvals.ask_first(path, number, question)
         asks = {"name": question.name, "prompt": question.prompt, "show": codec.show(question.show)}
         what = {"again": again.known, "until": asks, "gate": until.gate, **_failed_with(again.error)}
-        if answers := kept(besides):
-            what["kept"] = answers
-        self._wait(op, path, number, what)
-        failed, since = running.failed, running.began_at
-        self._await(path, Waiting(op, number, "approval", None, failed, since, again.known, until, besides))
-        if until.decision is not None:  # somebody was faster than whoever asked
-            self._go_on(path, until, until.decision)
+        self._wait(op, path, number, {**what, **self._approvals.kept(path)})
+        waiting = Waiting(op, number, None, None, running.failed, running.began_at, again.known)
+        self._await_answer(path, waiting, until)
 
-    def _go_on(self, path: str, asking: Asking, decision: Decision) -> Entry:
+    def _await_answer(self, path: str, waiting: Waiting, until: Asking) -> None:
+        """Let the next attempt wait for an answer, which may be there already."""
+        waiting.gate, waiting.until = "approval", until
+        self._await(path, waiting)
+        self._look_outside = True  # what was asked before may be answered by now
+        if until.decision is not None:  # somebody was faster than whoever asked
+            self._approvals.decided(until)
+            self._go_on(until)
+
+    def _go_on(self, asking: Asking) -> None:
         """Begin the attempt that waited for an answer."""
-        waiting = self._waiting.pop(path)
-        entry = self._decided(path, waiting.number, asking, decision)
+        waiting = self._waiting.pop(asking.path)
         if self._stop is not None:
             self._unstarted += 1
-        else:
-            known = answered(waiting.known, decision)
-            self._begin(waiting.op, path, waiting.number + 1, waiting.failed, waiting.began_at, known, waiting.asks)
-        return entry
-
-    def _decided(self, path: str, attempt: int, asking: Asking, decision: Decision) -> Entry:
-        said = codec.to_json(decision, Decision)
-        return self._record.note("note", path, attempt, answer=said, gate=asking.gate, subject=asking.subject)
-
-    def _told(self, gate: Gate) -> bool:
-        """Take an answer to a question, if an attempt waits for it."""
-        for path, waiting in self._waiting.items():
-            if waiting.until is not None and waiting.until.gate == gate.path:
-                return self._taken(gate, path, waiting.number, waiting.until)
-        for path, running in self._running.items():
-            for asking in running.asks:
-                if asking.gate == gate.path and asking.decision is None and not asking.free:
-                    return self._taken(gate, path, running.attempt.number, asking)
-        return False  # it may be asked again
-
-    def _taken(self, gate: Gate, path: str, attempt: int, asking: Asking) -> bool:
-        assert asking.question is not None, "somebody waits for it"
-        try:
-            decision: Decision = codec.loads(gate.answer or "", Decision)
-        except CodecError as refused:  # it fitted the schema, and yet not the type: ask again
-            self._record.note("note", path, attempt, refused=str(refused))
-            self._withdraw([asking])
-            asking.gate = self._ask(path, asking.question, [], attempt).gate
-            return True
-        asking.decision = decision
-        if path in self._waiting:
-            entry = self._go_on(path, asking, decision)
-        else:
-            entry = self._decided(path, attempt, asking, decision)
-            self._answers.append(asking)
-        self._record.batch.consumed.append((*gate.key, entry.seq))
-        return True
-
-    def _withdraw(self, asked: Iterable[Asking]) -> None:
-        """Close the gates of questions to which nobody waits for an answer any more."""
-        self._record.batch.withdrawn += [(asking.gate, 1) for asking in asked if asking.decision is None]
+            return
+        assert asking.decision is not None, "it waited for it"
+        known = answered(waiting.known, asking.decision)
+        self._begin(waiting.op, asking.path, waiting.number + 1, waiting.failed, waiting.began_at, known)
 
     # -- what others left --------------------------------------------------------------------------------------------
 
     def _answered(self, gate: Gate) -> bool:
         """Take an answer, if somebody waits for it."""
         if home_of(gate):
-            return self._told(gate)
+            asking = self._approvals.take(gate)
+            if asking is not None and asking.first and asking.decision is not None:
+                self._go_on(asking)
+            return asking is not None
         path = next(
             (p for p, w in self._waiting.items() if w.gate not in (None, "signal") and self._gate(p, w) == gate.key),
             None,
@@ -714,14 +635,12 @@ class Drive:
         for path in self._machine.cancelled:
             self._record.close(path)
             self._limited.pop(path, None)
-            running = self._running.pop(path, None)
-            if running is not None:
+            if self._running.pop(path, None) is not None:
                 self._effects.cancel(path)
-                self._withdraw(running.asks)
             waiting = self._waiting.pop(path, None)
-            if waiting is not None and waiting.gate is not None:
+            if waiting is not None and waiting.gate is not None and waiting.until is None:
                 self._record.batch.withdrawn.append(self._gate(path, waiting))
-                self._withdraw(waiting.asks)
+            self._approvals.withdraw(path)
         self._machine.cancelled.clear()
 
     # -- coming to rest ----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from perdure.core.identity import input_of, shape_of
 from perdure.core.leaves import Ask, Child, Step
 from perdure.core.machine import Machine, Request
 from perdure.interpreters.durable.errors import Corrupt, Drifted
-from perdure.interpreters.durable.ports import Entry, Gate
+from perdure.interpreters.durable.ports import Entry
 from perdure.interpreters.durable.recording import signature
 
 OnChange: TypeAlias = Literal["keep", "rerun", "refuse"]
@@ -40,7 +40,6 @@ class Unfinished:
         decided: What it waited for was a person's answer, and that is part of `known`.
         answers: What people said to questions, and who asked may not have heard: `(gate, subject, decision)`,
             of which the last is JSON.
-        asked: The gates of such questions, which are in force. The journal does not tell; whoever reads gates does.
     """
 
     last: Entry
@@ -51,7 +50,6 @@ class Unfinished:
     known: Said = NOTHING_KNOWN
     decided: bool = False
     answers: list[tuple[str, str, Any]] = attrs.field(factory=list)  # Any: a JSON tree
-    asked: list[Gate] = attrs.field(factory=list)
 
     def answered(self, note: Mapping[str, Any]) -> None:
         """Somebody has answered what it waits for, or what is asked in the middle of an attempt."""

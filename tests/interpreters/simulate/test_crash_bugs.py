@@ -227,12 +227,12 @@ BUGS = {
         "_drive",
         """\
             await self._record.commit()
-            if self._starting or self._answers:
+            if self._starting or self._approvals.unheard:
 """,
         """\
             self._start()
             await self._record.commit()
-            if self._starting or self._answers:
+            if self._starting or self._approvals.unheard:
 """,
         CHAIN,
         "acted before it was recorded that it begins",
@@ -267,7 +267,7 @@ BUGS = {
     "a crash uses up a retry": Bug(
         Drive,
         "_open_step",
-        "known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))",
+        "known.attempts + 1, known.failed, known.began_at, known.known)",
         "known.attempts + 1, known.failed + 1, known.began_at, known.known)",
         FETCHED,
         "fetched/fetch",
@@ -275,13 +275,13 @@ BUGS = {
     "retries are counted from the beginning after a crash": Bug(
         Drive,
         "_open_step",
-        "known.attempts + 1, known.failed, known.began_at, known.known, left_by(known))",
+        "known.attempts + 1, known.failed, known.began_at, known.known)",
         "known.attempts + 1, 0, known.began_at, known.known)",
         FETCHED,
         "fetched/fetch",
     ),
     "the wait before a retry is forgotten in a crash": Bug(
-        Drive, "_open_step", 'elif wait is not None and "due" in wait:', "elif False:", FETCHED, "fetched/fetch"
+        Drive, "_open_step", 'elif "due" in wait:', "elif False:", FETCHED, "fetched/fetch"
     ),
     "a timer starts anew after a crash": Bug(
         Drive,
