@@ -51,6 +51,16 @@ class Stopping(VirtualEffects):
         """End an attempt that waits for an answer."""
         self._talk.append(Ended(path, self._talking.pop(path), answer))
 
+    def stop(self) -> None:
+        """Tell the worker to stop; nobody comes by any more."""
+        self.people = None
+        self._talk.append(Stop("SIGTERM"))
+
+    def ask(self, path: str, question: Question) -> None:
+        """Let an attempt that waits for an answer ask once more."""
+        self.asked.append(Wondered(path, self._talking[path], question, lambda decision: None))
+        self._talk.append(self.asked[-1])
+
     def talk(self, asked: Asked, talk: Talk, ended: Callable[[], None]) -> None:
         """Let an attempt ask, and go on with what it is answered."""
         attempt = asked.attempt
@@ -207,6 +217,14 @@ class Lab:
     def end(self, path: str, answer: Answer | Again) -> None:
         """End an attempt that waits for an answer."""
         self._effects.end(path, answer)
+
+    def ask(self, path: str, question: Question) -> None:
+        """Let an attempt that waits for an answer ask something besides."""
+        self._effects.ask(path, question)
+
+    def stop(self) -> None:
+        """Tell the present worker to stop."""
+        self._effects.stop()
 
     def send(self, name: str, payload: str, at: int = 0) -> None:
         """Send the run a message, as JSON."""

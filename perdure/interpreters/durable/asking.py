@@ -75,7 +75,7 @@ class Approvals:
 
     Attributes:
         asked: The questions of open leaves, by path. A leaf that asks nobody is not among them.
-        unheard: Answers that were taken, and those who wait for them. They are recorded with the next commit.
+        unheard: Who waits for an answer that was given. They hear it once it is recorded, and the run still ours.
     """
 
     def __init__(self, world: World, run_id: str, record: Recording, history: History) -> None:
@@ -114,7 +114,7 @@ class Approvals:
         """Ask in the middle of an attempt. What was said to the same question of one that was cut off is the answer."""
         asking = self._ask(event.path, event.attempt, event.question, event)
         if asking.decision is not None:
-            event.answer(asking.decision)
+            self.unheard.append((event, asking.decision))
 
     def ask_first(self, path: str, attempt: int, question: Question) -> Asking:
         """Ask after an attempt, before the next. What else it asked, and was not told, is for whoever asks it again."""
@@ -194,7 +194,7 @@ class Approvals:
         return self._record.note("note", path, attempt, answer=said, gate=gate, subject=asking.subject)
 
     def hand_over(self) -> None:
-        """Let those hear who wait. Their answers are recorded."""
+        """Let those hear who wait."""
         unheard, self.unheard = self.unheard, []
         for by, decision in unheard:
             by.answer(decision)

@@ -20,6 +20,7 @@ from perdure import (
     Retry,
     StepFault,
     StepTimedOut,
+    parallel,
     race,
     run_in_memory,
     step,
@@ -29,11 +30,13 @@ from perdure import (
 from perdure.api import AsyncStore, open_async
 from perdure.core.asked import NOBODY, Again, Answer, Asked, Attempt, Question
 from perdure.core.effect import Call, Effect
-from perdure.core.faults import Defect
+from perdure.core.faults import Cancelled, Defect
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.adapters.effects import LoopEffects
 from perdure.interpreters.durable.at_once import at_once
+from perdure.interpreters.durable.drive import Options
 from perdure.interpreters.durable.ending import Finished, Parked, Stopped
+from perdure.interpreters.durable.errors import Fenced
 from perdure.interpreters.durable.ports import Ended, Gate, Wondered
 from perdure.interpreters.simulate.points import Crash, Points
 from perdure.interpreters.simulate.script import Unscripted, after
@@ -80,6 +83,11 @@ def held(asked: Asked) -> Answer | Again:
 def lab(effect: Effect[Any, Any], perform: Any = held, **options: Any) -> Lab:
     assert isinstance(effect, Call)
     return Lab(effect, perform, **options)
+
+
+def dies(run: Lab) -> None:
+    """The process does, while its attempt waits for a person."""
+    raise Crash
 
 
 def gates(run: Lab) -> list[Gate]:
@@ -199,8 +207,6 @@ def test_a_run_that_is_cancelled_withdraws_what_it_asked() -> None:
 
 
 def test_a_step_that_was_renamed_keeps_its_question() -> None:
-    from perdure.interpreters.durable.drive import Options
-
     run = lab(tidies())
     run.start()
 
@@ -276,9 +282,6 @@ def test_what_was_decided_and_not_taken_counts_for_the_same_question_and_for_no_
         said = yield Question("remove", "Remove it?", {"folder": "old"})
         return Success(type(said).__name__)
 
-    def dies(run: Lab) -> None:
-        raise Crash
-
     run = lab(tidies(), perform, people=dies)
     with pytest.raises(Crash):
         run.start()
@@ -299,9 +302,6 @@ def test_what_is_not_asked_again_is_withdrawn_when_the_attempt_ends() -> None:
 
     def perform(asked: Asked) -> Answer | Talk:
         return live(asked) if asks else Success("by itself")
-
-    def dies(run: Lab) -> None:
-        raise Crash
 
     run = lab(tidies(), perform, people=dies)
     with pytest.raises(Crash):
@@ -373,9 +373,6 @@ def test_what_else_was_asked_stays_open_while_a_run_waits_for_one_answer() -> No
     def talk(asked: Asked) -> Talk:
         said = yield new
         return Success(f"{asked.known['answer']['_type']} {type(said).__name__}")
-
-    def dies(run: Lab) -> None:
-        raise Crash
 
     run = lab(tidies(), perform, people=dies)
     with pytest.raises(Crash):
@@ -453,6 +450,233 @@ def test_a_question_that_is_open_when_its_branch_is_closed_is_withdrawn() -> Non
     assert run.start() == Finished(Success("enough"))
 
     assert {gate.name: gate.status for gate in gates(run)} == {"remove": "withdrawn", "enough": "decided"}
+
+
+# -- what else may happen meanwhile ----------------------------------------------------------------------------------
+
+
+def changed(before: Lab, effect: Effect[Any, Any], perform: Any) -> Lab:
+    """The same run in a later process, with code that was edited."""
+    return lab(effect, perform, store=before.store, clock=before.clock, worker=before.worker)
+
+
+def test_a_run_that_is_cancelled_withdraws_what_is_asked_in_the_middle_of_an_attempt() -> None:
+    run = lab(tidies(), live, people=lambda run: run.cancel("enough"))
+
+    ended = run.start()
+
+    assert isinstance(ended, Finished)
+    assert isinstance(ended.outcome.failure(), Cancelled)
+    assert [gate.status for gate in gates(run)] == ["withdrawn"]
+
+
+def test_an_answer_in_the_turn_in_which_time_is_up_comes_too_late() -> None:
+    @workflow
+    def briefs() -> Do[str]:
+        return (yield from brief("old"))
+
+    def late(run: Lab) -> None:
+        run.clock.advance(5_000)
+        everybody(run)
+
+    run = lab(briefs(), live, people=late)
+    ended = run.start()
+
+    assert isinstance(ended, Finished)
+    assert isinstance(ended.outcome.failure(), StepTimedOut)
+    assert [(gate.status, gate.consumed) for gate in gates(run)] == [("withdrawn", None)]
+    assert all("answer" not in json.loads(entry.payload) for entry in run.entries if entry.kind == "note")
+
+
+def test_an_answer_in_the_turn_in_which_the_attempt_ends_is_taken_and_changes_nothing() -> None:
+    def ends(run: Lab) -> None:
+        run.end("tidies/tidy", Success("by itself"))
+        everybody(run)
+
+    run = lab(tidies(), live, people=ends)
+
+    assert run.start() == Finished(Success("by itself"))
+
+    (gate,) = gates(run)
+    assert (gate.status, gate.consumed is not None) == ("decided", True)
+
+
+def test_an_answer_in_the_turn_in_which_a_worker_is_told_to_stop_is_for_the_next_one() -> None:
+    def stops(run: Lab) -> None:
+        everybody(run)
+        run.stop()
+
+    run = lab(tidies(), live, people=stops)
+    assert isinstance(run.start(), Stopped)
+    run.people = everybody
+
+    assert run.resume() == Finished(Success("Approved Denied Approved"))
+    assert len(gates(run)) == 3
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_step_that_was_renamed_while_its_question_was_open_asks_nobody_twice(heard: bool) -> None:
+    """The answer was recorded before the crash, or it comes after it."""
+
+    @step(name="clean")
+    def other(folder: str) -> str:
+        raise AssertionError("the tests answer")
+
+    @workflow(name="tidies")
+    def renamed(folder: str = "old") -> Do[str]:
+        return (yield from other(folder))
+
+    def perform(asked: Asked) -> Talk:
+        said = yield Question("remove", "Remove it?", {"folder": "old"})
+        if asked.attempt.path == "tidies/tidy":
+            raise Crash
+        return Success(type(said).__name__)
+
+    run = lab(tidies(), perform, people=everybody if heard else dies)
+    with pytest.raises(Crash):
+        run.start()
+    again = changed(run, renamed(), perform)
+    again.people = (lambda run: pytest.fail("nobody is asked again")) if heard else everybody
+
+    assert again.resume(Options(rename={"tidy": "clean"})) == Finished(Success("Approved"))
+    assert [(gate.path, gate.consumed is not None) for gate in gates(again)] == [("tidies/tidy:remove", True)]
+
+
+def test_what_is_executed_anew_asks_anew_even_if_it_asks_the_same() -> None:
+    """A yes to what was done does not cover that it is done once more."""
+
+    @workflow(name="flow")
+    def flow(folder: str) -> Do[str]:
+        yield from stubborn(folder)
+        yield from tidy("old")
+        return (yield from suspend("enough", str))
+
+    def perform(asked: Asked) -> Answer | Again:
+        return held(asked) if asked.op.name == "tidy" else Success("done")
+
+    before = lab(flow("old"), perform)
+    before.start()
+    before.answer("remove", YES)
+    assert isinstance(before.resume(), Parked)
+    after = changed(before, flow("new"), perform)
+
+    assert isinstance(after.resume(Options(on_change="rerun")), Parked)
+
+    tidies = [gate for gate in gates(after) if gate.name == "remove"]
+    assert [(gate.path, gate.status) for gate in tidies] == [
+        ("flow/tidy:remove", "decided"),
+        ("flow/tidy:remove#2", "open"),
+    ]
+    assert tidies[0].subject == tidies[1].subject
+    after.answer("remove", NO)
+    after.answer("enough", '"yes"')
+    after.resume()
+    assert json.loads(next(entry.payload for entry in after.entries[::-1] if entry.kind == "end")) == {
+        "ok": "Denied too dear"
+    }
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_worker_that_thaws_is_fenced_out_and_its_attempt_hears_nothing(answered: bool) -> None:
+    """While it was frozen another one took the question over."""
+    heard: list[int] = []
+
+    def perform(asked: Asked) -> Talk:
+        said = yield Question("remove", "Remove it?", {"folder": "old"})
+        heard.append(asked.attempt.number)
+        return Success(type(said).__name__)
+
+    def freezes(run: Lab) -> None:
+        if answered:
+            everybody(run)
+        run.clock.advance(31_000)  # past the lease
+        thief = changed(run, tidies(), perform)
+        thief.worker, thief.people = 10, everybody
+        assert thief.resume() == Finished(Success("Approved"))
+
+    run = lab(tidies(), perform, people=freezes)
+
+    with pytest.raises(Fenced):
+        run.start()
+    assert heard == [2]
+    assert len(gates(run)) == 1
+
+
+def test_an_answer_that_was_kept_is_heard_only_while_the_run_is_ours() -> None:
+    """The first worker dies before its attempt hears the answer; the second freezes before its attempt asks again."""
+    heard: list[int] = []
+
+    def perform(asked: Asked) -> Talk:
+        if asked.attempt.number == 2:
+            run.clock.advance(31_000)  # past the lease
+            thief = changed(run, tidies(), perform)
+            thief.worker = 10
+            assert thief.resume() == Finished(Success("Approved"))
+        said = yield Question("remove", "Remove it?", {"folder": "old"})
+        if asked.attempt.number == 1:
+            raise Crash
+        heard.append(asked.attempt.number)
+        return Success(type(said).__name__)
+
+    run = lab(tidies(), perform, people=everybody)
+    with pytest.raises(Crash):
+        run.start()
+
+    with pytest.raises(Fenced):
+        run.resume()
+    assert heard == [3]
+    assert len(gates(run)) == 1
+
+
+def test_two_steps_at_once_that_ask_the_same_are_answered_each_by_itself() -> None:
+    @workflow
+    def both() -> Do[tuple[str, str]]:
+        return (yield from parallel(tidy("old"), tidy("new")))
+
+    paths = ["both/all/0/tidy:remove", "both/all/1/tidy:remove"]
+
+    def perform(asked: Asked) -> Talk:
+        said = yield Question("remove", "Remove it?")
+        return Success(f"{asked.op.describe()[0]} {type(said).__name__}")
+
+    def one_by_one(run: Lab) -> None:
+        gate = next(gate for gate in gates(run) if gate.status == "open")
+        run.answer_at(gate, YES if gate.path == paths[0] else NO)
+
+    calm, end = lab(both(), perform, people=one_by_one), Finished(Success(("old Approved", "new Denied")))
+    assert calm.start() == end
+    assert [gate.path for gate in gates(calm)] == paths
+    for point in calm.points.met:
+        run = lab(both(), perform, people=one_by_one, points=Points([point.label]))
+        assert run.to_the_end({}) == end, point
+        assert len(gates(run)) == 2, point
+
+
+def test_an_answer_to_one_of_two_equal_questions_is_not_waited_for_again_after_a_crash() -> None:
+    """An attempt asked twice at once, and gave up; the second was answered, and the next one waits for the first."""
+    question = Question("remove", "Remove it?", {"folder": "old"})
+
+    def perform(asked: Asked) -> Answer | Again | Talk:
+        return held(asked) if asked.known else impatient(asked)
+
+    def impatient(asked: Asked) -> Talk:
+        yield question
+        raise AssertionError("nobody answers in time")
+
+    def gives_up(run: Lab) -> None:
+        if len(gates(run)) == 1:
+            run.ask("tidies/tidy", question)
+        elif gates(run)[1].status == "open":
+            run.answer_at(gates(run)[1], YES)
+        else:
+            for wondered in run.talks:
+                wondered.gone = True
+            run.end("tidies/tidy", Again(None, {"session": 7}, until=question))
+
+    run = lab(tidies(), perform, people=gives_up)
+    assert isinstance(run.start(), Parked)
+
+    assert run.to_the_end({"remove": YES}) == Finished(Success("Approved"))
 
 
 # -- elsewhere -------------------------------------------------------------------------------------------------------
