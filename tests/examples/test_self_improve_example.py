@@ -56,10 +56,9 @@ APPROVE = {"approve-change": "approve"}
 
 
 @pytest.fixture(autouse=True)
-def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def warm(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What mypy found out of the libraries is found out once."""
-    assert request.config.cache is not None
-    monkeypatch.setenv("MYPY_CACHE_DIR", str(request.config.cache.mkdir("mypy")))
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy"))
 
 
 @pytest.fixture
