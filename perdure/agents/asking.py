@@ -7,10 +7,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from returns.result import Success
@@ -18,6 +18,7 @@ from returns.result import Success
 from perdure.agents import environment, scripted
 from perdure.agents.reply import (
     COURSES,
+    NO_COST,
     AgentError,
     Answering,
     Began,
@@ -47,6 +48,9 @@ from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Decision, Handler, Question, Said, Thread
 from perdure.core.faults import Defect
 from perdure.core.leaves import Ask, Denied
+
+if TYPE_CHECKING:
+    from perdure.agents.mcp import Offer
 
 
 def _now() -> datetime:
@@ -157,6 +161,8 @@ class _Turn:
 
     async def _answered(self, agent: Answering) -> Reply:
         offers = await self._servers.offered(self._agent.mcp if isinstance(self._agent, Model) else ())
+        if isinstance(self._agent, Model):
+            _all_known(self._agent, [offer for _, offer in offers])
         call = Call(
             ask=self._op,
             attempt=self._asked.attempt,
@@ -273,7 +279,7 @@ class _Turn:
         standing = self._standing
         use, *left = standing.uses
         tool = await self._tool(agent, use)
-        asks = tool is not None and use.name in agent.confirm and not tool.unfit
+        asks = tool is not None and tool.name in agent.confirm and not tool.unfit
         if asks and standing.answer is None:
             self._asked.note({"agent": agent.name})
             return Again(None, standing.known(), until=self._question(Wanted(use.id, use.name, use.input)))
@@ -296,10 +302,11 @@ class _Turn:
         for tool in agent.tools:
             if (task := task_of(tool)).name == use.name:
                 call = functools.partial(used, tool, use, self._asked.attempt, self._thread)
-                return _Tool(task.repeat != "once", call, self._secrets.hide, bool(unfit(tool, use)))
+                return _Tool(use.name, task.repeat != "once", call, self._secrets.hide, bool(unfit(tool, use)))
         for talk, offer in await self._servers.offered(agent.mcp):
             if offer.name == use.name:
                 return _Tool(
+                    offer.full,
                     offer.repeatable,
                     functools.partial(talk.used, offer, use),
                     self._secrets.hide_printed,
@@ -373,17 +380,32 @@ def _name_of(tool: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", tool).lstrip(".-") or "tool"
 
 
+def _all_known(agent: Model, offers: Sequence[Offer]) -> None:
+    """Refuse to ask a model that has no such tool as waits for a person: another may be used in its place.
+
+    Raises:
+        AgentError: It has none.
+    """
+    functions, there = [task_of(tool).name for tool in agent.tools], [offer.full for offer in offers]
+    for name in agent.confirm:
+        if name not in functions and name not in there:
+            tools = f"none of the tools of its servers: {', '.join(there)}"
+            raise AgentError("config", f"Model(confirm=…): {name!r} is {tools}", cost=NO_COST)
+
+
 @attrs.frozen
 class _Tool:
     """One call of a tool, to be made.
 
     Attributes:
+        name: By which people know the tool.
         repeatable: It may be made again after one whose end nobody knows.
         used: Makes it, and gives text for the model.
         hide: Takes secrets out of that text.
         unfit: What the model gave is none of what it takes.
     """
 
+    name: str
     repeatable: bool
     used: Callable[[], Awaitable[str]]
     hide: Callable[[str], str]

@@ -130,6 +130,10 @@ class Cost:
     source: Source = "unknown"
 
 
+#: Of a turn in which no model was asked.
+NO_COST: Final = Cost(Decimal(0), "priced")
+
+
 @attrs.frozen(kw_only=True)
 class Reply:
     """What an agent answered.
