@@ -45,7 +45,7 @@ class Servers:
         for place in list(self._between):
             self._forget(place)
         if self._all:
-            await asyncio.gather(*(kept.end() for kept in self._all))
+            await _ended(list(self._all))
 
     @contextlib.asynccontextmanager
     async def during(self, attempt: Attempt) -> AsyncIterator[StepServers]:
@@ -110,7 +110,14 @@ class StepServers:
         """End these."""
         ending = [self.live.pop(server) for server in list(which)]
         if ending:  # else there may be no asyncio here
-            await asyncio.gather(*(kept.end() for kept in ending))
+            await _ended(ending)
+
+
+async def _ended(every: Sequence[_Kept]) -> None:
+    """End these. Should we be given up here, each of their tasks ends its own all the same."""
+    for kept in every:
+        kept.let_go()
+    await asyncio.wait([kept.task for kept in every])
 
 
 class _Kept:
@@ -120,14 +127,14 @@ class _Kept:
         self._opened: asyncio.Future[Talk] = asyncio.get_running_loop().create_future()
         self._talk: Talk | None = None
         self._enough = asyncio.Event()
-        self._task = asyncio.create_task(self._keep(server, mark))
+        self.task = asyncio.create_task(self._keep(server, mark))
         every.add(self)
-        self._task.add_done_callback(lambda _: every.discard(self))
+        self.task.add_done_callback(lambda _: every.discard(self))
 
     @property
     def over(self) -> bool:
         """Whether it could not be started, or has ended by itself."""
-        return self._task.done() or (self._talk is not None and self._talk.over)
+        return self.task.done() or (self._talk is not None and self._talk.over)
 
     async def talk(self) -> Talk:
         """It, once it answers."""
@@ -137,12 +144,7 @@ class _Kept:
         """Let it end, without waiting for that."""
         self._enough.set()
         if not self._opened.done():
-            self._task.cancel()
-
-    async def end(self) -> None:
-        """End it."""
-        self.let_go()
-        await asyncio.wait([self._task])  # should we be given up here, the task ends it all the same
+            self.task.cancel()
 
     async def _keep(self, server: McpServer, mark: str) -> None:
         from perdure.agents import mcp

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 from fake_models import Heard, Provider, Said
@@ -360,6 +361,25 @@ def test_a_server_of_a_step_that_is_given_up_ends(place: Path, played: list[Spea
         assert all_dead(place)
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_server_of_a_step_that_is_cancelled_again_and_again_ends(place: Path, played: list[Speaker]) -> None:
+    played.append(Speaker("openai/gpt-4o", [use("hold_pay")]))
+    slow = ask("q", Model("openai/gpt-4o", mcp=[server()]), "why?")
+
+    async def main() -> None:
+        async with Servers() as servers:
+            # So a time limit cancels: at every step of the loop, until its block has ended.
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(memory.run, slow, {Ask: asks(None, servers=servers)}, {})
+                    while not lines(place / "calls"):
+                        await asyncio.sleep(0.01)
+                    scope.cancel()
+            while not all_dead(place):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 def test_a_server_between_two_calls_of_a_step_that_does_not_come_back_ends(
