@@ -228,6 +228,7 @@ class AcpReading(Reading):
             return self._decided(wanted, "allow_once")
         said = self._decided(wanted, "reject_once")
         if stop:
+            self._notes.clear()  # else they were the next prompt
             return [*said, {"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": self.started}}]
         # The protocol has no word for why, and some end their turn with this: so the reason is the next prompt.
         why = f": {decision.note}" if decision.note else ""
