@@ -245,25 +245,28 @@ class _Turn:
 
     async def _confirmed(self, wanted: Wanted) -> Decision:
         """Ask a person about a call of a tool, and wait for the answer."""
-        shown = (wanted.tool, self._secrets.hide_tree(wanted.input))
+        wanted = self._shown(wanted)
         for permit in self._hidden:
-            if (permit.wanted.tool, permit.wanted.input) == shown:
+            if permit.covers(wanted):
                 self._hidden.remove(permit)
                 return permit.decision
         return await self._asked.confirm(self._question(wanted))
 
     def _suspended(self, wanted: Wanted, session: Json | None) -> Again:
         """Ask a person about a call of a tool, and let the next attempt have the answer. Until then nothing runs."""
-        hide = self._secrets.hide_tree
-        wanted = attrs.evolve(wanted, input=hide(wanted.input))
+        wanted, session = self._shown(wanted), self._secrets.hide_tree(session)
         standing = attrs.evolve(
-            self._standing, wanted=wanted, session=hide(session), tries=0, message="", results=(), permits=()
+            self._standing, wanted=wanted, session=session, tries=0, message="", results=(), permits=()
         )
         return Again(None, standing.known(), until=self._question(wanted))
 
+    def _shown(self, wanted: Wanted) -> Wanted:
+        """A call as people are shown it."""
+        return attrs.evolve(wanted, input=self._secrets.hide_tree(wanted.input))
+
     def _question(self, wanted: Wanted) -> Question:
         prompt = f"{self._agent.name} wants to use {wanted.tool} in {self._asked.attempt.path}"
-        return Question(_name_of(wanted.tool), prompt, self._secrets.hide_tree(wanted.input))
+        return Question(_name_of(wanted.tool), prompt, wanted.input)
 
     # -- tools -------------------------------------------------------------------------------------------------------
 
@@ -282,7 +285,7 @@ class _Turn:
         asks = tool is not None and tool.name in agent.confirm and not tool.unfit
         if asks and standing.answer is None:
             self._asked.note({"agent": agent.name})
-            return Again(None, standing.known(), until=self._question(Wanted(use.id, use.name, use.input)))
+            return Again(None, standing.known(), until=self._question(self._shown(Wanted(use.id, use.name, use.input))))
         self._asked.note({"agent": agent.name, "tool": use.name})
         if tool is None:
             text = f"There is no tool {use.name}"

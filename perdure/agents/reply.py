@@ -5,6 +5,7 @@ An agent of your own is a value with a name and one method, `answer`; see `Answe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -54,6 +55,14 @@ class Permit:
 
     wanted: Wanted
     decision: Approved | Denied
+
+    def covers(self, wanted: Wanted) -> bool:
+        """Whether it is for this call: compared as JSON, for to Python 1 is 1.0 and True."""
+        return _compared(self.wanted) == _compared(wanted)
+
+
+def _compared(wanted: Wanted) -> tuple[str, str]:
+    return wanted.tool, json.dumps(wanted.input, sort_keys=True)
 
 
 #: Asks a person about a call, and waits for the answer.

@@ -699,6 +699,28 @@ def test_a_call_with_a_secret_in_it_is_shown_without_and_recognised_once(monkeyp
     assert "hunter2" not in str(world.entries)
 
 
+def test_a_call_is_not_taken_for_one_that_only_python_calls_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-hunter2")
+    said: list[str] = []
+
+    def login(times: object) -> Wanted:
+        return attrs.evolve(BASH, input={"command": "login hunter2-hunter2", "times": times})
+
+    class Patient(Speaker):
+        async def answer(self, call: Call, tell: Tell) -> Reply:
+            if call.session is None:
+                raise Unanswered(login(1), ["so far"])
+            said.extend([type(await call.confirm(login(times))).__name__ for times in (True, 1)])
+            return Reply(text="done")
+
+    world = lab(Patient("claude-code", lambda _: Reply(text="")))
+    world.start()
+    world.answer("Bash", YES)
+    world.resume()
+
+    assert said == ["Denied", "Approved"]
+
+
 def test_a_tool_whose_name_no_gate_can_have_is_asked_about_all_the_same() -> None:
     agent = speaker("claude-code", Unanswered(Wanted("1", ".mcp/files: read", {}), ["so far"]), "done")
     world = lab(agent)

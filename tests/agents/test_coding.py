@@ -20,6 +20,7 @@ from scenes import zombies
 from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
+from perdure.agents.places import mark_of
 from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Unanswered, Wanted, Warned
 from perdure.agents.secrets import HIDDEN
 from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
@@ -130,11 +131,11 @@ def confirmed(
     agent = ClaudeCode(cwd=str(folder), confirm=True, **options)
     adapter = adapter_of(agent)
     assert adapter is not None
-    key = uuid.uuid4().hex
+    attempt = Attempt("run", "q", 1, uuid.uuid4().hex)
     given = {"message": "do it", **more}
     call = Call(
         ask=Ask("q", (agent,), "do it"),
-        attempt=Attempt("run", "q", 1, key),
+        attempt=attempt,
         permits=tuple(permits or ()),
         confirm=person.confirm,
         **given,
@@ -142,7 +143,7 @@ def confirmed(
     try:
         return anyio.run(Coding("it", agent, adapter, environ).answer, call, lambda _: None)
     finally:
-        assert shim.marked(key) == set()
+        assert shim.marked(mark_of(attempt)) == set()
 
 
 def refusal(agent: Harness, environ: dict[str, str]) -> AgentError:

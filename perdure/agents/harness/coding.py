@@ -194,7 +194,7 @@ class _Hearing:
     def _asked(self, wanted: Wanted) -> str | Asking:
         """The answer to a call that was decided before; else a person is asked, for so long as the agent says."""
         for permit in self.permits:
-            if _equal(permit.wanted, wanted):
+            if permit.covers(wanted):
                 self.permits.remove(permit)
                 return _lines(self.reading.answer(wanted, permit.decision))
 
@@ -205,11 +205,6 @@ class _Hearing:
             return Goodbye(_lines(self.reading.answer(wanted, _LATER, stop=True)))
 
         return ask
-
-
-def _equal(one: Wanted, other: Wanted) -> bool:
-    """Whether both are the same tool with the same input; as JSON, for to Python 1 is 1.0 and True."""
-    return one.tool == other.tool and json.dumps(one.input, sort_keys=True) == json.dumps(other.input, sort_keys=True)
 
 
 def _lines(said: list[Object]) -> str:
