@@ -245,6 +245,7 @@ class _Turn:
 
     async def _confirmed(self, wanted: Wanted) -> Decision:
         """Ask a person about a call of a tool, and wait for the answer."""
+        self._watched_text(self._veil.rest())  # whoever decides has heard all that led to it
         wanted = self._shown(wanted)
         for permit in self._hidden:
             if permit.covers(wanted):
