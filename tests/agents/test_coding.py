@@ -232,6 +232,18 @@ def test_where_nobody_answers_in_time_the_agent_stops_and_its_process_is_gone(ta
     }
 
 
+def test_nobody_is_asked_more_by_an_agent_that_was_told_to_stop(talker: Any, tmp_path: Path) -> None:
+    body = "asked(1, command='a'); open('told', 'w').write(json.dumps(asked(2, command='b'))); end('stopped')"
+    person = Person()
+
+    with pytest.raises(Unanswered) as raised:
+        confirmed(talker(body), tmp_path, person)
+
+    assert raised.value.wanted.input == {"command": "a"}
+    assert person.asked == [{"command": "a"}]
+    assert json.loads((tmp_path / "told").read_text())["interrupt"] is True
+
+
 def test_an_agent_that_does_not_stop_is_ended_where_nobody_answers(
     talker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

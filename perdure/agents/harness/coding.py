@@ -197,14 +197,19 @@ class _Hearing:
             if permit.covers(wanted):
                 self.permits.remove(permit)
                 return _lines(self.reading.answer(wanted, permit.decision))
+        if self.unanswered is not None:  # it was told to stop
+            return self._later(wanted)
 
         async def ask() -> str | Goodbye:
             with anyio.move_on_after(self.agent.hold.total_seconds()):
                 return _lines(self.reading.answer(wanted, await self.call.confirm(wanted)))
             self.unanswered = self.unanswered or wanted
-            return Goodbye(_lines(self.reading.answer(wanted, _LATER, stop=True)))
+            return Goodbye(self._later(wanted))
 
         return ask
+
+    def _later(self, wanted: Wanted) -> str:
+        return _lines(self.reading.answer(wanted, _LATER, stop=True))
 
 
 def _lines(said: list[Object]) -> str:
