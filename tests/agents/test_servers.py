@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -10,10 +11,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -401,6 +403,34 @@ def test_a_server_between_two_calls_of_a_step_that_does_not_come_back_ends(
 
     assert len(lines(place / "starts")) == 2
     assert all_dead(place)
+
+
+def test_a_server_is_started_again_only_once_the_one_before_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_LINGER", timedelta(0))
+    log: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def slow(server: McpServer, mark: str) -> AsyncIterator[SimpleNamespace]:
+        log.append(f"{mark} begins")
+        yield SimpleNamespace(offers=(), over=False)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        log.append(f"{mark} ends")
+
+    monkeypatch.setattr(mcp, "talk", slow)
+
+    async def main() -> None:
+        async with Servers() as every:
+            for number in (1, 2):
+                async with every.during(Attempt("r", "q", number, "key")) as mine:
+                    await mine.offered([server()])
+                    mine.goes_on = True
+                while every._between:
+                    await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert log == ["r/key/many begins", "r/key/many ends"] * 2
 
 
 def test_a_server_does_not_outlive_the_store_that_it_was_started_for(
