@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -263,6 +265,26 @@ def test_a_person_sees_no_secret_and_the_call_is_made_with_it(talker: Any, tmp_p
 
     assert person.asked == [{"command": HIDDEN}]
     assert told == {"behavior": "allow", "updatedInput": {}}, "the agent keeps its own input"
+
+
+def test_what_a_person_may_let_write_has_its_folder_for_itself(
+    talker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(shim.MARK, raising=False)
+
+    class Reader(Person):
+        async def confirm(self, wanted: Wanted) -> Approved | Denied:
+            folder = os.open(tmp_path, os.O_RDONLY)
+            try:
+                with pytest.raises(BlockingIOError):
+                    fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            finally:
+                os.close(folder)
+            return Approved()
+
+    environ = talker("end(asked(1, command='a')['behavior'])")
+
+    assert confirmed(environ, tmp_path, Reader(), options={"access": "read"}).text == "allow"
 
 
 def test_a_failure_to_ask_is_the_failure_of_the_turn(talker: Any, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ class Coding:
                 hearing.line,
                 mark=mark_of(call.attempt),
                 limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE, linger=_LINGER),
-                alone=agent.access != "read",
+                alone=agent.access != "read" or agent.confirm,  # a person may let it write
                 hide=secrets.hide_printed,
                 log=log,
                 skip=adapter.skip,
