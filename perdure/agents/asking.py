@@ -38,6 +38,7 @@ from perdure.agents.reply import (
     Used,
     Wanted,
     Watch,
+    not_allowed,
 )
 from perdure.agents.secrets import HIDDEN, Secrets, Veil
 from perdure.agents.servers import Servers, StepServers
@@ -291,7 +292,7 @@ class _Turn:
         if tool is None:
             text = f"There is no tool {use.name}"
         elif asks and isinstance(standing.answer, Denied):
-            text = _not_allowed("this call", standing.answer)
+            text = not_allowed("this call", standing.answer)
         elif self._cut_off and not tool.repeatable:
             text = CUT_OFF
         else:
@@ -367,16 +368,11 @@ def _answered(standing: Standing) -> Standing:
     if wanted is None or answer is None:
         return standing
     if isinstance(answer, Denied):
-        message = _not_allowed(f"your call of {wanted.tool}", answer)
+        message = not_allowed(f"your call of {wanted.tool}", answer)
     else:
         note = f" They say: {answer.note}" if answer.note else ""
         message = f"The reviewer allowed your call of {wanted.tool}: go on with it.{note}"
     return attrs.evolve(standing, wanted=None, answer=None, permits=(Permit(wanted, answer),), message=message)
-
-
-def _not_allowed(what: str, denied: Denied) -> str:
-    note = f": {denied.note}" if denied.note else ""
-    return f"The reviewer did not allow {what}{note}. Go on without it."
 
 
 def _name_of(tool: str) -> str:

@@ -65,6 +65,12 @@ def _compared(wanted: Wanted) -> tuple[str, str]:
     return wanted.tool, json.dumps(wanted.input, sort_keys=True)
 
 
+def not_allowed(what: str, denied: Denied) -> str:
+    """What an agent is told of a call that a person said no to."""
+    note = f": {denied.note}" if denied.note else ""
+    return f"The reviewer did not allow {what}{note}. Go on without it."
+
+
 #: Asks a person about a call, and waits for the answer.
 Confirm: TypeAlias = Callable[[Wanted], Awaitable[Approved | Denied]]
 
