@@ -7,10 +7,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from returns.result import Success
@@ -18,6 +18,7 @@ from returns.result import Success
 from perdure.agents import environment, scripted
 from perdure.agents.reply import (
     COURSES,
+    NO_COST,
     AgentError,
     Answering,
     Began,
@@ -37,6 +38,7 @@ from perdure.agents.reply import (
     Used,
     Wanted,
     Watch,
+    not_allowed,
 )
 from perdure.agents.secrets import HIDDEN, Secrets, Veil
 from perdure.agents.servers import Servers, StepServers
@@ -47,6 +49,9 @@ from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Decision, Handler, Question, Said, Thread
 from perdure.core.faults import Defect
 from perdure.core.leaves import Ask, Denied
+
+if TYPE_CHECKING:
+    from perdure.agents.mcp import Offer
 
 
 def _now() -> datetime:
@@ -157,6 +162,8 @@ class _Turn:
 
     async def _answered(self, agent: Answering) -> Reply:
         offers = await self._servers.offered(self._agent.mcp if isinstance(self._agent, Model) else ())
+        if isinstance(self._agent, Model):
+            _all_known(self._agent, [offer for _, offer in offers])
         call = Call(
             ask=self._op,
             attempt=self._asked.attempt,
@@ -239,25 +246,29 @@ class _Turn:
 
     async def _confirmed(self, wanted: Wanted) -> Decision:
         """Ask a person about a call of a tool, and wait for the answer."""
-        shown = (wanted.tool, self._secrets.hide_tree(wanted.input))
+        self._watched_text(self._veil.rest())  # whoever decides has heard all that led to it
+        wanted = self._shown(wanted)
         for permit in self._hidden:
-            if (permit.wanted.tool, permit.wanted.input) == shown:
+            if permit.covers(wanted):
                 self._hidden.remove(permit)
                 return permit.decision
         return await self._asked.confirm(self._question(wanted))
 
     def _suspended(self, wanted: Wanted, session: Json | None) -> Again:
         """Ask a person about a call of a tool, and let the next attempt have the answer. Until then nothing runs."""
-        hide = self._secrets.hide_tree
-        wanted = attrs.evolve(wanted, input=hide(wanted.input))
+        wanted, session = self._shown(wanted), self._secrets.hide_tree(session)
         standing = attrs.evolve(
-            self._standing, wanted=wanted, session=hide(session), tries=0, message="", results=(), permits=()
+            self._standing, wanted=wanted, session=session, tries=0, message="", results=(), permits=()
         )
         return Again(None, standing.known(), until=self._question(wanted))
 
+    def _shown(self, wanted: Wanted) -> Wanted:
+        """A call as people are shown it."""
+        return attrs.evolve(wanted, input=self._secrets.hide_tree(wanted.input))
+
     def _question(self, wanted: Wanted) -> Question:
         prompt = f"{self._agent.name} wants to use {wanted.tool} in {self._asked.attempt.path}"
-        return Question(_name_of(wanted.tool), prompt, self._secrets.hide_tree(wanted.input))
+        return Question(_name_of(wanted.tool), prompt, wanted.input)
 
     # -- tools -------------------------------------------------------------------------------------------------------
 
@@ -273,15 +284,15 @@ class _Turn:
         standing = self._standing
         use, *left = standing.uses
         tool = await self._tool(agent, use)
-        asks = tool is not None and use.name in agent.confirm and not tool.unfit
+        asks = tool is not None and tool.name in agent.confirm and not tool.unfit
         if asks and standing.answer is None:
             self._asked.note({"agent": agent.name})
-            return Again(None, standing.known(), until=self._question(Wanted(use.id, use.name, use.input)))
+            return Again(None, standing.known(), until=self._question(self._shown(Wanted(use.id, use.name, use.input))))
         self._asked.note({"agent": agent.name, "tool": use.name})
         if tool is None:
             text = f"There is no tool {use.name}"
         elif asks and isinstance(standing.answer, Denied):
-            text = _not_allowed("this call", standing.answer)
+            text = not_allowed("this call", standing.answer)
         elif self._cut_off and not tool.repeatable:
             text = CUT_OFF
         else:
@@ -296,10 +307,11 @@ class _Turn:
         for tool in agent.tools:
             if (task := task_of(tool)).name == use.name:
                 call = functools.partial(used, tool, use, self._asked.attempt, self._thread)
-                return _Tool(task.repeat != "once", call, self._secrets.hide, bool(unfit(tool, use)))
+                return _Tool(use.name, task.repeat != "once", call, self._secrets.hide, bool(unfit(tool, use)))
         for talk, offer in await self._servers.offered(agent.mcp):
             if offer.name == use.name:
                 return _Tool(
+                    offer.full,
                     offer.repeatable,
                     functools.partial(talk.used, offer, use),
                     self._secrets.hide_printed,
@@ -356,16 +368,11 @@ def _answered(standing: Standing) -> Standing:
     if wanted is None or answer is None:
         return standing
     if isinstance(answer, Denied):
-        message = _not_allowed(f"your call of {wanted.tool}", answer)
+        message = not_allowed(f"your call of {wanted.tool}", answer)
     else:
         note = f" They say: {answer.note}" if answer.note else ""
         message = f"The reviewer allowed your call of {wanted.tool}: go on with it.{note}"
     return attrs.evolve(standing, wanted=None, answer=None, permits=(Permit(wanted, answer),), message=message)
-
-
-def _not_allowed(what: str, denied: Denied) -> str:
-    note = f": {denied.note}" if denied.note else ""
-    return f"The reviewer did not allow {what}{note}. Go on without it."
 
 
 def _name_of(tool: str) -> str:
@@ -373,17 +380,32 @@ def _name_of(tool: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", tool).lstrip(".-") or "tool"
 
 
+def _all_known(agent: Model, offers: Sequence[Offer]) -> None:
+    """Refuse to ask a model that has no such tool as waits for a person: another may be used in its place.
+
+    Raises:
+        AgentError: It has none.
+    """
+    functions, there = [task_of(tool).name for tool in agent.tools], [offer.full for offer in offers]
+    for name in agent.confirm:
+        if name not in functions and name not in there:
+            tools = f"none of the tools of its servers: {', '.join(there)}"
+            raise AgentError("config", f"Model(confirm=…): {name!r} is {tools}", cost=NO_COST)
+
+
 @attrs.frozen
 class _Tool:
     """One call of a tool, to be made.
 
     Attributes:
+        name: By which people know the tool.
         repeatable: It may be made again after one whose end nobody knows.
         used: Makes it, and gives text for the model.
         hide: Takes secrets out of that text.
         unfit: What the model gave is none of what it takes.
     """
 
+    name: str
     repeatable: bool
     used: Callable[[], Awaitable[str]]
     hide: Callable[[str], str]

@@ -15,7 +15,6 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +25,7 @@ import attrs
 from perdure.agents import environment, process
 from perdure.agents.lines import Lines
 from perdure.agents.process import Launch, Talking, Unstartable
-from perdure.agents.reply import AgentError, Cost, Json, Use
+from perdure.agents.reply import NO_COST, AgentError, Json, Use
 from perdure.agents.secrets import Secrets
 from perdure.agents.tools import CUT_OFF
 from perdure.core.agents import McpServer
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 _START: Final = timedelta(minutes=1)
 #: Between the end of its stdin, TERM and KILL.
 _GRACE: Final = timedelta(seconds=2)
-_NOTHING: Final = Cost(Decimal(0), "priced")
 #: All providers take such a name of a tool, and none that is longer.
 _FIT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LONGEST: Final = 64
@@ -52,12 +50,14 @@ class Offer:
 
     Attributes:
         name: By which models know it.
+        full: By which people know it: its server's name, and the name that its server gives it.
         tool: By which its server knows it.
         described: As models are told of it.
         repeatable: Its server says that a call may be made twice.
     """
 
     name: str
+    full: str
     tool: str
     described: Json = attrs.field(eq=False, repr=False)
     repeatable: bool
@@ -135,8 +135,7 @@ async def talk(server: McpServer, mark: str) -> AsyncIterator[Talk]:
 
 
 def _unstarted(server: McpServer, why: str) -> AgentError:
-    # No model was asked, so nothing was paid.
-    return AgentError("config", f"the server of tools {server.name!r} cannot be used: {why}", cost=_NOTHING)
+    return AgentError("config", f"the server of tools {server.name!r} cannot be used: {why}", cost=NO_COST)
 
 
 def _innermost(error: BaseException) -> str:
@@ -209,7 +208,8 @@ def _offer(server: McpServer, tool: Tool) -> Offer:
             "parameters": {key: part for key, part in tool.input_schema.items() if key != "$schema"},
         },
     }
-    return Offer(name, tool.name, described, bool(hints and (hints.read_only_hint or hints.idempotent_hint)))
+    full = f"{server.name}__{tool.name}"
+    return Offer(name, full, tool.name, described, bool(hints and (hints.read_only_hint or hints.idempotent_hint)))
 
 
 def known_as(server: str, tool: str) -> str:

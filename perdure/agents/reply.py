@@ -5,6 +5,7 @@ An agent of your own is a value with a name and one method, `answer`; see `Answe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -54,6 +55,20 @@ class Permit:
 
     wanted: Wanted
     decision: Approved | Denied
+
+    def covers(self, wanted: Wanted) -> bool:
+        """Whether it is for this call: compared as JSON, for to Python 1 is 1.0 and True."""
+        return _compared(self.wanted) == _compared(wanted)
+
+
+def _compared(wanted: Wanted) -> tuple[str, str]:
+    return wanted.tool, json.dumps(wanted.input, sort_keys=True)
+
+
+def not_allowed(what: str, denied: Denied) -> str:
+    """What an agent is told of a call that a person said no to."""
+    note = f": {denied.note}" if denied.note else ""
+    return f"The reviewer did not allow {what}{note}. Go on without it."
 
 
 #: Asks a person about a call, and waits for the answer.
@@ -128,6 +143,10 @@ class Cost:
 
     usd: Decimal | None = None
     source: Source = "unknown"
+
+
+#: Of a turn in which no model was asked.
+NO_COST: Final = Cost(Decimal(0), "priced")
 
 
 @attrs.frozen(kw_only=True)

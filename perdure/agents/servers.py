@@ -44,8 +44,7 @@ class Servers:
         """End those of steps that have not come back, and wait for those that are ending."""
         for place in list(self._between):
             self._forget(place)
-        if self._all:
-            await asyncio.gather(*(kept.end() for kept in self._all))
+        await _ended(list(self._all))
 
     @contextlib.asynccontextmanager
     async def during(self, attempt: Attempt) -> AsyncIterator[StepServers]:
@@ -102,32 +101,42 @@ class StepServers:
         await self.end(server for server, kept in self.live.items() if server not in wanted or kept.over)
         for server in wanted:
             if server not in self.live:
-                self.live[server] = _Kept(server, f"{self.mark}/{server.name}", self.every)
+                mark = f"{self.mark}/{server.name}"
+                # One that is still ending would, at last, kill whatever bears its mark.
+                await _ended([kept for kept in self.every if kept.mark == mark])
+                self.live[server] = _Kept(server, mark, self.every)
         talks = [await self.live[server].talk() for server in wanted]
         return [(talk, offer) for talk in talks for offer in talk.offers]
 
     async def end(self, which: Iterable[McpServer]) -> None:
         """End these."""
-        ending = [self.live.pop(server) for server in list(which)]
-        if ending:  # else there may be no asyncio here
-            await asyncio.gather(*(kept.end() for kept in ending))
+        await _ended([self.live.pop(server) for server in list(which)])
+
+
+async def _ended(every: Sequence[_Kept]) -> None:
+    """End these. Should we be given up here, each of their tasks ends its own all the same."""
+    for kept in every:
+        kept.let_go()
+    if every:  # else there may be no asyncio here
+        await asyncio.wait([kept.task for kept in every])
 
 
 class _Kept:
     """One server, in a task of its own: what the library opens is closed by the task that opened it."""
 
     def __init__(self, server: McpServer, mark: str, every: set[_Kept]) -> None:
+        self.mark = mark
         self._opened: asyncio.Future[Talk] = asyncio.get_running_loop().create_future()
         self._talk: Talk | None = None
         self._enough = asyncio.Event()
-        self._task = asyncio.create_task(self._keep(server, mark))
+        self.task = asyncio.create_task(self._keep(server))
         every.add(self)
-        self._task.add_done_callback(lambda _: every.discard(self))
+        self.task.add_done_callback(lambda _: every.discard(self))
 
     @property
     def over(self) -> bool:
         """Whether it could not be started, or has ended by itself."""
-        return self._task.done() or (self._talk is not None and self._talk.over)
+        return self.task.done() or (self._talk is not None and self._talk.over)
 
     async def talk(self) -> Talk:
         """It, once it answers."""
@@ -137,18 +146,13 @@ class _Kept:
         """Let it end, without waiting for that."""
         self._enough.set()
         if not self._opened.done():
-            self._task.cancel()
+            self.task.cancel()
 
-    async def end(self) -> None:
-        """End it."""
-        self.let_go()
-        await asyncio.wait([self._task])  # should we be given up here, the task ends it all the same
-
-    async def _keep(self, server: McpServer, mark: str) -> None:
+    async def _keep(self, server: McpServer) -> None:
         from perdure.agents import mcp
 
         try:
-            async with mcp.talk(server, mark) as self._talk:
+            async with mcp.talk(server, self.mark) as self._talk:
                 self._opened.set_result(self._talk)
                 await self._enough.wait()
         except Exception as error:

@@ -285,7 +285,10 @@ class Tools:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
             )
-            self._driving = [other for other in self._driving if other.poll() is None] + [child]
+            self._driving.append(child)  # calls come in several threads, so the list stays the same one
+            for other in [other for other in self._driving if other is not child and other.poll() is not None]:
+                with contextlib.suppress(ValueError):  # another call has forgotten it
+                    self._driving.remove(other)
             late = time.monotonic() + wait
             while child.poll() is None:
                 if time.monotonic() > late and (run_id := which()) is not None:

@@ -167,7 +167,9 @@ def _functions(given: Iterable[Callable[..., Any]]) -> tuple[Callable[..., Any],
 
 
 def _called(tool: Callable[..., Any]) -> str:
-    return checked_name(getattr(tool, "__name__", tool), "tool")
+    """By which a model knows it: a step may have another name than its function."""
+    step = getattr(getattr(tool, "task", None), "name", None)
+    return checked_name(step or getattr(tool, "__name__", tool), "tool")
 
 
 def _tools(_: object, __: object, tools: tuple[Callable[..., Any], ...]) -> None:
@@ -199,8 +201,8 @@ class Model:
             After a call whose end nobody knows a tool is called again only if its server says that it is read-only or
             idempotent.
         turns: It may reply so often to come to an answer.
-        confirm: The names of those of its tools of which each call waits for a person's yes. The run suspends
-            meanwhile, and no process is needed.
+        confirm: The names of those of its tools of which each call waits for a person's yes; `server__tool` for one of
+            a server, by the name that its server gives it. The run suspends meanwhile, and no process is needed.
 
     Raises:
         Defect: No provider, a name of a variable that cannot be one, a limit of nothing, two tools or servers of one
@@ -237,7 +239,7 @@ class Model:
                 raise Defect(f"Model(confirm=…): {name!r} is none of its tools: {there}")
         for server in self.mcp:
             for tool in self.tools:
-                if (name := getattr(tool, "__name__", "")).startswith(f"{server.name}__"):
+                if (name := _called(tool)).startswith(f"{server.name}__"):
                     raise Defect(f"Model(tools=…): {name!r} is called as a tool of the server {server.name!r} may be")
 
     @property

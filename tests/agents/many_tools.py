@@ -24,6 +24,7 @@ TOOLS: dict[str, tuple[dict[str, Any], dict[str, bool] | None]] = {
     "look": (TEXT, READ),
     "put": (TEXT, SAME),
     "pay": (TEXT, None),
+    "pay.back": (TEXT, None),
     "count": (NOTHING, READ),
     "word": (NOTHING, READ),
     "fail": (NOTHING, None),

@@ -116,6 +116,19 @@ def test_where_nobody_answers_the_turn_is_cancelled(env: dict[str, str], tmp_pat
     assert json.loads((tmp_path / "cancelled.json").read_text()) == {"sessionId": "session-0"}
 
 
+def test_a_turn_that_is_cancelled_goes_on_with_no_reason_of_an_earlier_no(env: dict[str, str], tmp_path: Path) -> None:
+    async def confirm(wanted: Wanted) -> Approved | Denied:
+        if wanted.tool == "execute":
+            await anyio.sleep_forever()
+        return Denied(note="not here")
+
+    agent = fake(tmp_path, access="read", confirm=True, hold=timedelta(milliseconds=200))
+    with pytest.raises(Unanswered):
+        answer(agent, env, "write run", confirm=confirm)
+
+    assert json.loads((tmp_path / "sessions.json").read_text())["session-0"] == ["write run"]
+
+
 def test_an_old_conversation_that_is_played_back_late_is_no_answer(env: dict[str, str], tmp_path: Path) -> None:
     answer(fake(tmp_path), env, "one")
     (tmp_path / "late").touch()

@@ -699,6 +699,49 @@ def test_a_call_with_a_secret_in_it_is_shown_without_and_recognised_once(monkeyp
     assert "hunter2" not in str(world.entries)
 
 
+def test_a_call_is_not_taken_for_one_that_only_python_calls_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-hunter2")
+    said: list[str] = []
+
+    def login(times: object) -> Wanted:
+        return attrs.evolve(BASH, input={"command": "login hunter2-hunter2", "times": times})
+
+    class Patient(Speaker):
+        async def answer(self, call: Call, tell: Tell) -> Reply:
+            if call.session is None:
+                raise Unanswered(login(1), ["so far"])
+            said.extend([type(await call.confirm(login(times))).__name__ for times in (True, 1)])
+            return Reply(text="done")
+
+    world = lab(Patient("claude-code", lambda _: Reply(text="")))
+    world.start()
+    world.answer("Bash", YES)
+    world.resume()
+
+    assert said == ["Denied", "Approved"]
+
+
+def test_what_an_agent_says_before_it_asks_is_heard_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-hunter2")
+    heard: list[Event] = []
+    before: list[Event] = []
+
+    async def confirm(_: Question) -> Approved | Denied:
+        before.extend(heard)
+        return Approved()
+
+    class Patient(Speaker):
+        async def answer(self, call: Call, tell: Tell) -> Reply:
+            tell(Text("May I go on the hunt"))
+            return Reply(text=type(await call.confirm(BASH)).__name__)
+
+    op: Any = ask("q", Patient("claude-code", lambda _: Reply(text="")), "why?")
+    handler = asks(None, watch=lambda _, event: heard.append(event))
+    asyncio.run(handler(Asked(op, Attempt("run", "q", 1, "key"), confirm=confirm)))  # type: ignore[arg-type]
+
+    assert "".join(event.delta for event in before if isinstance(event, Text)) == "May I go on the hunt"
+
+
 def test_a_tool_whose_name_no_gate_can_have_is_asked_about_all_the_same() -> None:
     agent = speaker("claude-code", Unanswered(Wanted("1", ".mcp/files: read", {}), ["so far"]), "done")
     world = lab(agent)

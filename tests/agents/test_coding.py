@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from scenes import zombies
 from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
+from perdure.agents.places import mark_of
 from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Unanswered, Wanted, Warned
 from perdure.agents.secrets import HIDDEN
 from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
@@ -130,11 +133,11 @@ def confirmed(
     agent = ClaudeCode(cwd=str(folder), confirm=True, **options)
     adapter = adapter_of(agent)
     assert adapter is not None
-    key = uuid.uuid4().hex
+    attempt = Attempt("run", "q", 1, uuid.uuid4().hex)
     given = {"message": "do it", **more}
     call = Call(
         ask=Ask("q", (agent,), "do it"),
-        attempt=Attempt("run", "q", 1, key),
+        attempt=attempt,
         permits=tuple(permits or ()),
         confirm=person.confirm,
         **given,
@@ -142,7 +145,7 @@ def confirmed(
     try:
         return anyio.run(Coding("it", agent, adapter, environ).answer, call, lambda _: None)
     finally:
-        assert shim.marked(key) == set()
+        assert shim.marked(mark_of(attempt)) == set()
 
 
 def refusal(agent: Harness, environ: dict[str, str]) -> AgentError:
@@ -231,6 +234,18 @@ def test_where_nobody_answers_in_time_the_agent_stops_and_its_process_is_gone(ta
     }
 
 
+def test_nobody_is_asked_more_by_an_agent_that_was_told_to_stop(talker: Any, tmp_path: Path) -> None:
+    body = "asked(1, command='a'); open('told', 'w').write(json.dumps(asked(2, command='b'))); end('stopped')"
+    person = Person()
+
+    with pytest.raises(Unanswered) as raised:
+        confirmed(talker(body), tmp_path, person)
+
+    assert raised.value.wanted.input == {"command": "a"}
+    assert person.asked == [{"command": "a"}]
+    assert json.loads((tmp_path / "told").read_text())["interrupt"] is True
+
+
 def test_an_agent_that_does_not_stop_is_ended_where_nobody_answers(
     talker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +265,26 @@ def test_a_person_sees_no_secret_and_the_call_is_made_with_it(talker: Any, tmp_p
 
     assert person.asked == [{"command": HIDDEN}]
     assert told == {"behavior": "allow", "updatedInput": {}}, "the agent keeps its own input"
+
+
+def test_what_a_person_may_let_write_has_its_folder_for_itself(
+    talker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(shim.MARK, raising=False)
+
+    class Reader(Person):
+        async def confirm(self, wanted: Wanted) -> Approved | Denied:
+            folder = os.open(tmp_path, os.O_RDONLY)
+            try:
+                with pytest.raises(BlockingIOError):
+                    fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            finally:
+                os.close(folder)
+            return Approved()
+
+    environ = talker("end(asked(1, command='a')['behavior'])")
+
+    assert confirmed(environ, tmp_path, Reader(), options={"access": "read"}).text == "allow"
 
 
 def test_a_failure_to_ask_is_the_failure_of_the_turn(talker: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -10,12 +11,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 from fake_models import Heard, Provider, Said
@@ -24,13 +27,30 @@ from returns.result import Success
 from scenes import alive, number_in, until
 
 import perdure
-from perdure import Defect, Do, McpServer, Model, StepFault, ask, parallel, plan, run_in_memory, workflow
-from perdure.agents import asking, mcp
+from perdure import (
+    Approved,
+    Defect,
+    Denied,
+    Do,
+    McpServer,
+    Model,
+    StepFault,
+    ask,
+    parallel,
+    plan,
+    run_in_memory,
+    workflow,
+)
+from perdure.agents import asking, mcp, servers
+from perdure.agents.asking import asks
 from perdure.agents.mcp import known_as
 from perdure.agents.reply import Call, Cost, Reply, Tell, Use
+from perdure.agents.servers import Servers
 from perdure.agents.tools import CUT_OFF
 from perdure.core.agents import Agent
+from perdure.core.asked import NOTHING_KNOWN, Again, Asked, Attempt, answered
 from perdure.core.leaves import Ask
+from perdure.interpreters import memory
 
 FREE = Cost(Decimal(0), "priced")
 PROGRAM = str(Path(__file__).with_name("many_tools.py"))
@@ -112,6 +132,67 @@ def use(tool: str, id: str = "1", **given: Any) -> tuple[Use, ...]:
     return (Use(id, f"many__{tool}", given),)
 
 
+# -- what a person is asked first ------------------------------------------------------------------------------------
+
+
+def decided(agent: Model, decision: Approved | Denied) -> tuple[list[str], Any]:
+    """The names that a person was asked about, and what the ask ends with."""
+    op: Ask[Any] = Ask("q", (agent,), "why?")
+    names: list[str] = []
+
+    async def main() -> Any:
+        known = NOTHING_KNOWN
+        async with Servers() as servers:
+            handler = asks(None, servers=servers)
+            for number in range(1, 20):
+                then = await handler(Asked(op, Attempt("r", "q", number, "key"), known))
+                if not isinstance(then, Again):
+                    return then
+                known = then.known
+                if then.until is not None:
+                    names.append(then.until.name)
+                    known = answered(known, decision)
+                    assert all_dead(Path()), "a server lives while a person is waited for"
+            raise AssertionError("it comes to no end")
+
+    return names, asyncio.run(main())
+
+
+@pytest.mark.parametrize(("tool", "name"), [("pay", "many__pay"), ("pay.back", known_as("many", "pay.back"))])
+def test_a_tool_of_a_server_waits_for_a_person_by_the_name_that_its_server_gives_it(
+    tool: str, name: str, place: Path, played: list[Speaker]
+) -> None:
+    clerk = Model("openai/gpt-4o", mcp=[server()], confirm=[f"many__{tool}"])
+    wants: list[tuple[Use, ...]] = [(Use("1", name, {"text": "3"}), Use("2", "many__look", {"text": "b"}))]
+    played.append(Speaker(clerk.name, wants))
+
+    assert decided(clerk, Approved()) == ([name], Success(f"{tool}: 3\nlook: b"))
+    assert lines(place / "calls") == [f'{tool} {{"text": "3"}}', 'look {"text": "b"}']
+
+
+def test_a_tool_of_a_server_is_not_called_where_a_person_says_no(place: Path, played: list[Speaker]) -> None:
+    clerk = Model("openai/gpt-4o", mcp=[server()], confirm=["many__pay"])
+    played.append(Speaker(clerk.name, [use("pay", text="3")]))
+
+    names, outcome = decided(clerk, Denied(note="too much"))
+
+    assert names == ["many__pay"]
+    assert outcome == Success("The reviewer did not allow this call: too much. Go on without it.")
+    assert lines(place / "calls") == []
+
+
+def test_a_model_is_not_asked_where_a_tool_to_be_confirmed_is_none_of_its_server(
+    place: Path, played: list[Speaker]
+) -> None:
+    outcome = asked(played, use("pay", text="3"), confirm=["many__pya"])
+
+    assert str(outcome.failure()) == (
+        "step 'q' failed: config: openai/gpt-4o: config: Model(confirm=…): 'many__pya' is none of the tools of its "
+        "servers: " + ", ".join(f"many__{tool}" for tool in many_tools())
+    )
+    assert played[0].calls == []
+
+
 # -- what a model is told --------------------------------------------------------------------------------------------
 
 
@@ -122,7 +203,7 @@ def test_a_model_is_offered_the_tools_of_all_pages_by_names_that_providers_take(
 
     [call] = played[0].calls
     told = {tool["function"]["name"]: tool["function"] for tool in call.tools}
-    assert len(told) == 12
+    assert len(told) == len(many_tools())
     assert "many__look" in told
     assert told["many__count"] == {"name": "many__count", "description": "count", "parameters": {"type": "object"}}
     assert all(mcp._FIT.fullmatch(name) and len(name) <= 64 for name in told)
@@ -284,16 +365,32 @@ def test_a_server_of_a_step_that_is_given_up_ends(place: Path, played: list[Spea
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
+def test_a_server_of_a_step_that_is_cancelled_again_and_again_ends(place: Path, played: list[Speaker]) -> None:
+    played.append(Speaker("openai/gpt-4o", [use("hold_pay")]))
+    slow = ask("q", Model("openai/gpt-4o", mcp=[server()]), "why?")
+
+    async def main() -> None:
+        async with Servers() as servers:
+            # So a time limit cancels: at every step of the loop, until its block has ended.
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(memory.run, slow, {Ask: asks(None, servers=servers)}, {})
+                    while not lines(place / "calls"):
+                        await asyncio.sleep(0.01)
+                    scope.cancel()
+            while not all_dead(place):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
 def test_a_server_between_two_calls_of_a_step_that_does_not_come_back_ends(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from perdure.agents import servers
-    from perdure.core.asked import Attempt
-
     monkeypatch.setattr(servers, "_LINGER", timedelta(milliseconds=10))
 
     async def main() -> None:
-        every = servers.Servers()
+        every = Servers()
         async with every.during(Attempt("r", "q", 1, "key")) as mine:
             assert await mine.offered([server()])
             mine.goes_on = True
@@ -306,6 +403,34 @@ def test_a_server_between_two_calls_of_a_step_that_does_not_come_back_ends(
 
     assert len(lines(place / "starts")) == 2
     assert all_dead(place)
+
+
+def test_a_server_is_started_again_only_once_the_one_before_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_LINGER", timedelta(0))
+    log: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def slow(server: McpServer, mark: str) -> AsyncIterator[SimpleNamespace]:
+        log.append(f"{mark} begins")
+        yield SimpleNamespace(offers=(), over=False)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        log.append(f"{mark} ends")
+
+    monkeypatch.setattr(mcp, "talk", slow)
+
+    async def main() -> None:
+        async with Servers() as every:
+            for number in (1, 2):
+                async with every.during(Attempt("r", "q", number, "key")) as mine:
+                    await mine.offered([server()])
+                    mine.goes_on = True
+                while every._between:
+                    await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert log == ["r/key/many begins", "r/key/many ends"] * 2
 
 
 def test_a_server_does_not_outlive_the_store_that_it_was_started_for(
@@ -325,11 +450,8 @@ def test_a_server_does_not_outlive_the_store_that_it_was_started_for(
 
 
 def test_what_keeps_servers_leaves_none_behind(place: Path) -> None:
-    from perdure.agents import servers
-    from perdure.core.asked import Attempt
-
     async def main() -> None:
-        async with servers.Servers() as every:
+        async with Servers() as every:
             async with every.during(Attempt("r", "q", 1, "key")) as mine:
                 await mine.offered([server()])
                 mine.goes_on = True
@@ -340,11 +462,8 @@ def test_what_keeps_servers_leaves_none_behind(place: Path) -> None:
 
 
 def test_a_server_does_not_outlive_the_loop_that_it_was_started_on(place: Path) -> None:
-    from perdure.agents import servers
-    from perdure.core.asked import Attempt
-
     async def main() -> None:
-        every = servers.Servers()
+        every = Servers()
         async with every.during(Attempt("r", "q", 1, "key")) as mine:
             await mine.offered([server()])
             mine.goes_on = True

@@ -9,15 +9,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import MagicMock
 
 import attrs
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import TextContent
 from terminal import PATIENCE, Said, Terminal, ended, fits, until
+
+from perdure.cli.tools import Tools
+from perdure.interpreters.durable.errors import NotFound
 
 A = TypeVar("A")
 
@@ -275,6 +280,38 @@ def test_a_run_that_takes_longer_goes_on_until_the_server_ends_and_is_parked_the
 
 
 # -- the run of the agent itself -------------------------------------------------------------------------------------
+
+
+def test_what_two_calls_drive_at_once_is_all_stopped_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=30)
+    old, first, second = (MagicMock(spec=subprocess.Popen) for _ in range(3))
+
+    def has_ended() -> int:
+        both.wait()
+        return 0
+
+    old.poll.side_effect = has_ended
+    first.poll.return_value = second.poll.return_value = None
+    monkeypatch.setattr(subprocess, "Popen", MagicMock(side_effect=[first, second]))
+    tools = Tools(None)
+    tools._driving.append(old)
+
+    def which() -> str:
+        raise NotFound("gone")
+
+    def drive() -> None:
+        with pytest.raises(NotFound):
+            tools._drive(["resume"], -1, which)
+
+    threads = [threading.Thread(target=drive) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tools.close()
+
+    first.terminate.assert_called_once()
+    second.terminate.assert_called_once()
 
 
 def test_nothing_is_done_to_the_run_that_is_named(terminal: Terminal) -> None:

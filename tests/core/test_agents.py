@@ -22,6 +22,12 @@ from perdure.core.agents import (
     Pi,
 )
 from perdure.core.faults import Defect
+from perdure.core.operations import step
+
+
+@step(name="buy")
+def pay() -> None:
+    """A step that has another name than its function."""
 
 
 def test_an_agent_is_a_value_that_compares_by_what_it_says() -> None:
@@ -79,6 +85,7 @@ def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
             lambda: Model("openai/gpt-5", tools=[print], confirm=["pay"]),
             "'pay' is none of its tools: its tools are print",
         ),
+        (lambda: Model("openai/gpt-5", tools=[pay], confirm=["pay"]), "'pay' is none of its tools: its tools are buy"),
         (lambda: Model("openai/gpt-5", tools=[print], confirm="print"), "one text where a list of words belongs"),
     ],
 )

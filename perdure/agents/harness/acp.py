@@ -17,7 +17,7 @@ import attrs
 
 from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, SessionLost
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Kind, Reply, Text, ToolEnded, ToolStarted, Wanted
+from perdure.agents.reply import AgentError, Call, Event, Kind, Reply, Text, ToolEnded, ToolStarted, Wanted, not_allowed
 from perdure.core.agents import Acp
 from perdure.core.leaves import Approved, Denied
 
@@ -228,10 +228,10 @@ class AcpReading(Reading):
             return self._decided(wanted, "allow_once")
         said = self._decided(wanted, "reject_once")
         if stop:
+            self._notes.clear()  # else they were the next prompt
             return [*said, {"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": self.started}}]
         # The protocol has no word for why, and some end their turn with this: so the reason is the next prompt.
-        why = f": {decision.note}" if decision.note else ""
-        self._notes.append(f"The reviewer did not allow your call of {wanted.tool}{why}. Go on without it.")
+        self._notes.append(not_allowed(f"your call of {wanted.tool}", decision))
         return said
 
     def reply(self, ended: Ended, now: datetime | None = None) -> Reply:

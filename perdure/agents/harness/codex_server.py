@@ -14,7 +14,7 @@ import attrs
 from perdure.agents.harness import codex
 from perdure.agents.harness.adapter import Object, Reading, Room, Say, SessionLost
 from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted, Warned
+from perdure.agents.reply import Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted, Warned, not_allowed
 from perdure.core.agents import Codex
 from perdure.core.leaves import Approved, Denied
 
@@ -214,8 +214,7 @@ class _Reading(codex.CodexReading):
         if stop:
             # First the end of the turn: after a no it would ask the model what to do instead.
             return [self._ask("turn/interrupt", **turn).told, {"id": id, "result": its.no}]
-        why = f": {decision.note}" if decision.note else ""
-        more = [{"type": "text", "text": f"The reviewer did not allow this call{why}. Go on without it."}]
+        more = [{"type": "text", "text": not_allowed("this call", decision)}]
         # First the reason, while the turn waits: afterwards it may be over before the reason comes.
         steer = self._ask("turn/steer", threadId=self.thread, expectedTurnId=params.get("turnId"), input=more)
         return [steer.told, {"id": id, "result": its.no}]

@@ -130,7 +130,7 @@ class Coding:
                 hearing.line,
                 mark=mark_of(call.attempt),
                 limits=Limits(wall=agent.limits.wall, idle=agent.limits.idle or _IDLE, linger=_LINGER),
-                alone=agent.access != "read",
+                alone=agent.access != "read" or agent.confirm,  # a person may let it write
                 hide=secrets.hide_printed,
                 log=log,
                 skip=adapter.skip,
@@ -194,22 +194,22 @@ class _Hearing:
     def _asked(self, wanted: Wanted) -> str | Asking:
         """The answer to a call that was decided before; else a person is asked, for so long as the agent says."""
         for permit in self.permits:
-            if _equal(permit.wanted, wanted):
+            if permit.covers(wanted):
                 self.permits.remove(permit)
                 return _lines(self.reading.answer(wanted, permit.decision))
+        if self.unanswered is not None:  # it was told to stop
+            return self._later(wanted)
 
         async def ask() -> str | Goodbye:
             with anyio.move_on_after(self.agent.hold.total_seconds()):
                 return _lines(self.reading.answer(wanted, await self.call.confirm(wanted)))
             self.unanswered = self.unanswered or wanted
-            return Goodbye(_lines(self.reading.answer(wanted, _LATER, stop=True)))
+            return Goodbye(self._later(wanted))
 
         return ask
 
-
-def _equal(one: Wanted, other: Wanted) -> bool:
-    """Whether both are the same tool with the same input; as JSON, for to Python 1 is 1.0 and True."""
-    return one.tool == other.tool and json.dumps(one.input, sort_keys=True) == json.dumps(other.input, sort_keys=True)
+    def _later(self, wanted: Wanted) -> str:
+        return _lines(self.reading.answer(wanted, _LATER, stop=True))
 
 
 def _lines(said: list[Object]) -> str:
