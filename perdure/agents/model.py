@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from perdure.agents.reply import AgentError, Call, Cost, Json, Reply, Tell, Text
 from perdure.agents.streaming import streamed
 from perdure.agents.structured import instructed
 from perdure.agents.tools import described
+from perdure.core import codec
 from perdure.core.agents import Model
 
 if TYPE_CHECKING:
@@ -186,10 +186,13 @@ def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
 
 
 def _input(arguments: str) -> Json:
-    """What a tool is given. What is no JSON is passed on as it is, and told to the model as what does not fit."""
+    """What a tool is given. What is no JSON is passed on as it is, and told to the model as what does not fit.
+
+    So is what Python alone takes for JSON, such as `NaN`: it could not be recorded, and the reply would be lost.
+    """
     try:
-        return json.loads(arguments or "{}")
-    except ValueError:
+        return codec.loads(arguments or "{}", Any)
+    except codec.CodecError:
         return arguments
 
 

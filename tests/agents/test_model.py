@@ -17,6 +17,7 @@ from fake_models import Use as Wanted
 from returns.result import Failure, Success
 
 from perdure import StepFault, ask, run_in_memory
+from perdure.agents.model import _input as given
 from perdure.agents.model import speaker
 from perdure.agents.reply import AgentError, Call, Cost, Event, Kind, Reply, Tell, Text, Usage
 from perdure.core.agents import Model
@@ -357,6 +358,11 @@ def test_a_stream_that_takes_too_long_altogether_is_given_up(provider: str) -> N
         streamed(model(provider, at, timeout=timedelta(milliseconds=300)))
 
     assert raised.value.kind == "transient"
+
+
+@pytest.mark.parametrize("arguments", ['{"x": NaN}', '{"x": 1e999}', "[" * 5000])
+def test_arguments_that_cannot_be_recorded_are_what_does_not_fit(arguments: str) -> None:
+    assert given(arguments) == arguments
 
 
 # -- loading ---------------------------------------------------------------------------------------------------------
