@@ -277,7 +277,8 @@ def event(entry: Entry) -> tuple[str, str]:
         case "wait" if "again" in tree:
             who = f"with {agent}" if isinstance(agent := tree["again"].get("agent"), str) else "with another attempt"
             late = f" at {moment(tree['due'])}" if tree["due"] > entry.at else ""
-            return "goes on", f"{who}{late}, after {tree.get('error', '')}"
+            why = f", after {tree['error']}" if tree.get("error") else ""
+            return "goes on", f"{who}{late}{why}"
         case "wait" if "gate" in tree:
             signal = str(tree.get("as", "")).startswith("signal")
             return "waits", f"for the signal {tree['gate']}" if signal else f"for an answer to {tree['gate']}"
@@ -301,6 +302,7 @@ _NOTES: Final[dict[str, tuple[str, Any]]] = {  # Any: a function of whatever the
     "cancel": ("cancelling", lambda reason: reason),
     "rename": ("renamed", lambda names: ", ".join(f"{old} to {new}" for old, new in names.items())),
     "said": ("told", lambda said: _told(said)),
+    "refused": ("set aside", lambda why: f"an answer that is none: {why}"),
     "answer": ("answered", lambda said: json.dumps(said, ensure_ascii=False)),
     "gate": ("asks", lambda path: f"a person, at gate {path}"),
     "not_undone": ("not undone", lambda left: "; ".join(f"{each['path']}: {each['error']}" for each in left)),

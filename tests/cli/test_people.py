@@ -74,7 +74,7 @@ def test_a_name_may_be_left_out_only_where_one_gate_is_open(terminal: Terminal) 
 def test_a_value_has_to_fit(terminal: Terminal) -> None:
     terminal.here("run", "flows.py:asks", "--id", "r1")
 
-    for arguments in (("answer", "r1", "-i", '"five"'), ("answer", "r1", "-i", "five"), ("approve", "r1")):
+    for arguments in (("answer", "r1", "-i", '"five"'), ("answer", "r1", "-i", "5.0"), ("approve", "r1")):
         assert terminal.here(*arguments).code == 2, arguments
     assert terminal.here("inbox", "--json").document["next"] == ["perdure answer r1 asks/how-many -i JSON"]
     assert terminal.here("answer", "r1", "how-many", "-i", "-", input="5").code == 0

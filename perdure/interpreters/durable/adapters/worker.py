@@ -382,7 +382,10 @@ class Worker(Onlooker):
 def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
     import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
-    validator = jsonschema.Draft202012Validator(json.loads(schema))
+    # 3.0 is an integer to JSON Schema and none to the code: it would be taken here, and set aside at the resume
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, each: type(each) is int)
+    judge = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
+    validator = judge(json.loads(schema))
     errors = sorted(validator.iter_errors(tree), key=lambda error: error.json_path)
     if errors:
         said = "; ".join(f"{error.json_path}: {error.message}" for error in errors[:3])
