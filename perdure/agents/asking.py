@@ -45,6 +45,7 @@ from perdure.agents.servers import Servers, StepServers
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
 from perdure.agents.tools import CUT_OFF, task_of, unfit, used
+from perdure.core import codec
 from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Decision, Handler, Question, Said, Thread
 from perdure.core.faults import Defect
@@ -139,7 +140,10 @@ class _Turn:
                 reply = await self._answered(await answering(self._agent, self._op))
         except Unanswered as waits:
             self._spent(waits.usage, waits.cost, {})
-            return self._suspended(waits.wanted, waits.session)
+            try:
+                return self._suspended(waits.wanted, waits.session)
+            except AgentError as error:
+                return self._failed(error)
         except AgentError as error:
             error = self._cleaned(error)
             self._spent(error.usage, error.cost, {})
@@ -263,7 +267,18 @@ class _Turn:
         return Again(None, standing.known(), until=self._question(wanted))
 
     def _shown(self, wanted: Wanted) -> Wanted:
-        """A call as people are shown it."""
+        """A call as people are shown it.
+
+        Raises:
+            AgentError: It is none. Agents of one's own may say anything.
+        """
+        said: object = wanted
+        if not (isinstance(said, Wanted) and isinstance(said.tool, str)):
+            raise AgentError("crashed", f"{said!r} is no call that a person can be asked about: give a Wanted")
+        try:
+            codec.dumps(wanted.input, Any)
+        except codec.CodecError as error:
+            raise AgentError("crashed", f"what it wants to give to {wanted.tool} has no JSON form: {error}") from None
         return attrs.evolve(wanted, input=self._secrets.hide_tree(wanted.input))
 
     def _question(self, wanted: Wanted) -> Question:

@@ -742,6 +742,22 @@ def test_what_an_agent_says_before_it_asks_is_heard_before_the_answer(monkeypatc
     assert "".join(event.delta for event in before if isinstance(event, Text)) == "May I go on the hunt"
 
 
+def script(wanted: Any) -> Scripted:
+    def reply(_: str) -> str:
+        raise Unanswered(wanted, None)
+
+    return Scripted("script", reply)
+
+
+@pytest.mark.parametrize("wanted", ["a text", Wanted("1", 5, {}), Wanted("1", "Bash", {"x": float("nan")})])  # type: ignore[arg-type]
+def test_what_no_person_can_be_asked_about_is_the_fault_of_the_agent(wanted: Any) -> None:
+    for agent in (speaker("own", Unanswered(wanted, None), Unanswered(wanted, None)), script(wanted)):
+        outcome = ended(lab(agent))
+
+        assert isinstance(outcome, Failure)
+        assert outcome.failure().error == "crashed"
+
+
 def test_a_tool_whose_name_no_gate_can_have_is_asked_about_all_the_same() -> None:
     agent = speaker("claude-code", Unanswered(Wanted("1", ".mcp/files: read", {}), ["so far"]), "done")
     world = lab(agent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 
 import pytest
 from terminal import Terminal
@@ -69,6 +70,35 @@ def test_a_name_may_be_left_out_only_where_one_gate_is_open(terminal: Terminal) 
     assert terminal.here("approve", "r1", "left").code == 0
     assert terminal.here("deny", "r1").code == 0
     assert terminal.here("resume", "r1").out == "[\n  true,\n  false\n]\n"
+
+
+DATES = """
+from datetime import date, datetime
+from uuid import UUID
+
+from perdure import Do, parallel, suspend, workflow
+
+
+@workflow
+def dated() -> Do[tuple[datetime, date, UUID]]:
+    return (yield from parallel(suspend("when", datetime), suspend("day", date), suspend("which", UUID)))
+"""
+
+
+def test_a_text_that_is_no_date_and_no_uuid_is_refused_at_the_door(terminal: Terminal) -> None:
+    (terminal.folder / "dates.py").write_text(DATES)
+    terminal.here("run", "dates.py:dated", "--id", "r1")
+
+    for name, wrong, right in (
+        ("when", "2030-01-01T00:00:00", "2030-01-01T00:00:00+00:00"),
+        ("day", "the first", "2030-01-01"),
+        ("which", "7", "12345678-1234-5678-1234-567812345678"),
+    ):
+        refused = terminal.here("answer", "r1", name, "-i", json.dumps(wrong))
+        assert refused.code == 2
+        assert repr(wrong) in refused.err
+        assert terminal.here("answer", "r1", name, "-i", json.dumps(right)).code == 0
+    assert terminal.here("resume", "r1").code == 0
 
 
 def test_a_value_has_to_fit(terminal: Terminal) -> None:

@@ -7,14 +7,16 @@ command line do the same.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import inspect
 import json
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import attrs
 
@@ -379,17 +381,29 @@ class Worker(Onlooker):
         self._lock.close()
 
 
+#: The formats that our own schemas name, by what reads them.
+_FORMATS: Final[dict[str, type]] = {"date-time": datetime, "date": date, "uuid": UUID}
+
+
 def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
     import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
-    # 3.0 is an integer to JSON Schema and none to the code: it would be taken here, and set aside at the resume
+    # To JSON Schema 3.0 is an integer, and any text a date: taken here, they would be set aside at the resume.
     types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, each: type(each) is int)
     judge = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
-    validator = judge(json.loads(schema))
+    formats = jsonschema.FormatChecker(formats=())
+    for name, cls in _FORMATS.items():
+        formats.checks(name, codec.CodecError)(functools.partial(_reads, cls))
+    validator = judge(json.loads(schema), format_checker=formats)
     errors = sorted(validator.iter_errors(tree), key=lambda error: error.json_path)
     if errors:
         said = "; ".join(f"{error.json_path}: {error.message}" for error in errors[:3])
         raise Unusable(f"{what} does not fit: {said}\n  it must be: {schema}")
+
+
+def _reads(cls: type, tree: Any) -> bool:  # Any: a JSON tree
+    codec.from_json(tree, cls)
+    return True
 
 
 def _same_decision(one: Any, two: Any) -> bool:
