@@ -41,8 +41,8 @@ class Keep:
             ValueError: One of them is no whole number.
         """
         for name in ("PERDURE_KEEP_DAYS", "PERDURE_KEEP_MB"):
-            if not environ.get(name, "0").isdecimal():
-                raise ValueError(f"{name}={environ[name]!r}: give a whole number, such as 30, or unset it")
+            if not re.fullmatch(r"[0-9]{1,6}", environ.get(name, "0")):
+                raise ValueError(f"{name}={environ[name]!r}: give a whole number below a million, or unset it")
         days, megabytes = environ.get("PERDURE_KEEP_DAYS", "30"), environ.get("PERDURE_KEEP_MB", "1000")
         return cls(timedelta(days=int(days)), int(megabytes) * 1_000_000)
 

@@ -28,6 +28,8 @@ from perdure.interpreters.durable.state import State, View, moment
 if TYPE_CHECKING:
     from perdure.interpreters.durable.adapters.worker import Onlooker
 
+#: So many runs are looked at, whatever is asked for.
+_MOST: Final = 100_000
 #: The rows among which a state is found.
 _STATUSES: Final[dict[State, tuple[Status, ...]]] = {
     "running": ("running",),
@@ -93,10 +95,10 @@ def ps(common: Common, states: tuple[State, ...], since: timedelta | None, count
 
 def _views(looker: Onlooker, states: tuple[State, ...], since: int, count: int) -> list[View]:
     if not states:
-        return [looker.view(run) for run in looker.journal.runs(since=since, limit=count)]
+        return [looker.view(run) for run in looker.journal.runs(since=since, limit=min(count, _MOST))]
     statuses = {status for each in states for status in _STATUSES[each]}
     # A state is told from rows, locks and time together, so what is asked for is picked out afterwards.
-    found = (looker.view(run) for run in looker.journal.runs(statuses=statuses, since=since, limit=100_000))
+    found = (looker.view(run) for run in looker.journal.runs(statuses=statuses, since=since, limit=_MOST))
     return [seen for _, seen in zip(range(count), (v for v in found if v.state in states), strict=False)]
 
 

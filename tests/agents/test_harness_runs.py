@@ -159,7 +159,7 @@ def test_a_bound_that_is_no_number_is_told_before_anything_starts(place: Path, m
     done = perdure_command("run", "flows.py:flow", "-i", '"hello"', "--id", "r")
 
     assert done.returncode == 2
-    assert "PERDURE_KEEP_MB='much': give a whole number, such as 30, or unset it" in done.stderr
+    assert "PERDURE_KEEP_MB='much': give a whole number below a million, or unset it" in done.stderr
     assert not (place / "starts").exists()
 
 

@@ -43,6 +43,12 @@ def test_runs_are_listed_newest_first_and_picked_by_state(seen: Terminal) -> Non
     assert listed("--since", "0s") == []
 
 
+def test_more_runs_may_be_asked_for_than_any_database_has(seen: Terminal) -> None:
+    assert len(seen.here("ps", "--json", "-n", str(10**30)).document["runs"]) == len(
+        seen.here("ps", "--json").document["runs"]
+    )
+
+
 def test_every_listing_ends_with_the_next_command(seen: Terminal) -> None:
     for arguments in (("ps",), ("show", "gated-1"), ("why", "gated-1"), ("logs", "gated-1"), ("inbox",), ("doctor",)):
         last = seen.here(*arguments).out.splitlines()[-1]

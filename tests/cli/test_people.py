@@ -16,6 +16,13 @@ def waits(terminal: Terminal) -> Terminal:
     return terminal
 
 
+def test_an_approval_is_answered_by_yes_or_no_and_says_so(waits: Terminal) -> None:
+    refused = waits.here("answer", "r1", "-i", "5")
+
+    assert refused.code == 2
+    assert "say yes or no: perdure approve r1 go, or perdure deny" in refused.err
+
+
 def test_the_inbox_shows_what_is_asked_and_how_to_answer(waits: Terminal) -> None:
     people, programs = waits.here("inbox"), waits.here("inbox", "--json").document
 

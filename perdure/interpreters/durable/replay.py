@@ -308,7 +308,7 @@ def _drift(
     where, name = entry.path.rpartition("/")[0], entry.path.rpartition("/")[2]
     what = {"begin": "begun", "wait": "waited for"}.get(entry.kind, "done")
     lines = [
-        f"  position  {min(agreed + 1, max(total, 1))} of {total}",
+        f"  position  {min(agreed + 1, max(total, 1))} of {max(total, 1)}",
         f"    recorded  {_recorded(entry)}   {entry.path}   {what}, attempt {entry.attempt}",
     ]
     here = [r for r in pending if r.key.rpartition("/")[0] == where] or list(pending)

@@ -180,7 +180,9 @@ class Onlooker:
             Unusable: It does not fit.
             Conflict: The gate is decided otherwise, or expired.
         """
-        _fit(tree, gate.schema, f"the answer to gate {gate.name!r}")
+        yes_or_no = f"say yes or no: perdure approve {gate.run_id} {gate.name}, or perdure deny …"
+        mend = yes_or_no if gate.kind == "approval" else f"it must be: {gate.schema}"
+        _fit(tree, gate.schema, f"the answer to gate {gate.name!r}", mend)
         text = codec.dumps(tree, Any)
         try:
             return self.journal.answer(
@@ -212,7 +214,7 @@ class Onlooker:
         """
         for gate in self.journal.open_gates(run_id):
             if gate.kind == "signal" and gate.name == name:
-                _fit(tree, gate.schema, f"signal {name!r}")
+                _fit(tree, gate.schema, f"signal {name!r}", f"it must be: {gate.schema}")
         self.journal.send(run_id, name, codec.dumps(tree, Any), idem=key, now=self.clock.now())
 
     def entries_after(self, run_id: str, seq: int) -> list[Entry]:
@@ -385,7 +387,7 @@ class Worker(Onlooker):
 _FORMATS: Final[dict[str, type]] = {"date-time": datetime, "date": date, "uuid": UUID}
 
 
-def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
+def _fit(tree: Any, schema: str, what: str, mend: str) -> None:  # Any: a JSON tree
     import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
     # To JSON Schema 3.0 is an integer, and any text a date: taken here, they would be set aside at the resume.
@@ -398,7 +400,7 @@ def _fit(tree: Any, schema: str, what: str) -> None:  # Any: a JSON tree
     errors = sorted(validator.iter_errors(tree), key=lambda error: error.json_path)
     if errors:
         said = "; ".join(f"{error.json_path}: {error.message}" for error in errors[:3])
-        raise Unusable(f"{what} does not fit: {said}\n  it must be: {schema}")
+        raise Unusable(f"{what} does not fit: {said}\n  {mend}")
 
 
 def _reads(cls: type, tree: Any) -> bool:  # Any: a JSON tree
