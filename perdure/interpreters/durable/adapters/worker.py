@@ -12,7 +12,7 @@ import hashlib
 import inspect
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -387,16 +387,22 @@ class Worker(Onlooker):
 _FORMATS: Final[dict[str, type]] = {"date-time": datetime, "date": date, "uuid": UUID}
 
 
-def _fit(tree: Any, schema: str, what: str, mend: str) -> None:  # Any: a JSON tree
+@functools.cache
+def _judge() -> Callable[[Any], Any]:  # Any: a JSON schema, and a validator of it
+    """Makes validators of schemas. It is made on use: whoever answers nothing need not load jsonschema."""
     import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
     # To JSON Schema 3.0 is an integer, and any text a date: taken here, they would be set aside at the resume.
     types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, each: type(each) is int)
-    judge = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
     formats = jsonschema.FormatChecker(formats=())
     for name, cls in _FORMATS.items():
         formats.checks(name, codec.CodecError)(functools.partial(_reads, cls))
-    validator = judge(json.loads(schema), format_checker=formats)
+    judge = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
+    return functools.partial(judge, format_checker=formats)
+
+
+def _fit(tree: Any, schema: str, what: str, mend: str) -> None:  # Any: a JSON tree
+    validator = _judge()(json.loads(schema))
     errors = sorted(validator.iter_errors(tree), key=lambda error: error.json_path)
     if errors:
         said = "; ".join(f"{error.json_path}: {error.message}" for error in errors[:3])
