@@ -14,7 +14,7 @@ from perdure.components.attempt_each import Attempted
 from perdure.components.halted import Halted
 from perdure.core.effect import Effect, Outcome
 from perdure.core.faults import Defect
-from perdure.core.operations import pure, scope, unfold
+from perdure.core.operations import distinct, pure, scope, unfold
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -68,7 +68,8 @@ def kanban(
         >>> simulate(kanban(["a", "b"], columns, limits={"review": 1})).value()
         [('a', <Success: a, coded, reviewed>), ('b', <Failure: at='review', state='b, coded', because='ugly'>)]
     """
-    names, rooms = _names(cards, key), _rooms(list(columns), limits or {}, limit)
+    names = distinct([key(card) if key else str(n) for n, card in enumerate(cards)], "kanban", "cards")
+    rooms = _rooms(list(columns), limits or {}, limit)
     # A board remembers, so each drive of the effect gets one of its own.
     return scope("kanban", pure(None).bind(lambda _: _moved(cards, columns, names, _board(cards, rooms, limit))))
 
@@ -167,11 +168,3 @@ def _rooms(columns: Sequence[str], limits: Mapping[str, int], limit: int) -> lis
         if most < 0 or name not in columns:
             raise Defect(f"kanban(limits={{{name!r}: {most!r}}}): how many may be in one of {columns}, or 0 for all")
     return [limits.get(name, 0) for name in columns]
-
-
-def _names(cards: Sequence[C], key: Callable[[C], str] | None) -> list[str]:
-    # The key of a card that nobody has seen yet is its placeholder's name.
-    names = [str.__str__(key(card)) if key else str(n) for n, card in enumerate(cards)]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise Defect(f"kanban has two cards with the key {twice!r}: keys are identities, so each needs its own")
-    return names

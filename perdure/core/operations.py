@@ -407,7 +407,7 @@ def parallel_map(effects: Mapping[K, Effect[A, E1]], *, limit: int = 0) -> Effec
     for effect in effects.values():
         _effect(effect, "parallel_map(…)")
     keys = tuple(effects)
-    segments = _distinct([str(k) for k in keys], "parallel_map")
+    segments = _segments([str(k) for k in keys], "parallel_map")
     named: Effect[tuple[A, ...], E1] = All(tuple(effects.values()), segments, _limited(limit, "parallel_map"))
     return named.map(lambda values: dict(zip(keys, values, strict=True)))
 
@@ -442,7 +442,7 @@ def for_each(
         Defect: Two items have one key, or the limit is below zero.
     """
     held = tuple(items)
-    segments = _distinct([key(item) for item in held], "for_each") if key else _numbers(len(held))
+    segments = _segments([key(item) for item in held], "for_each") if key else _numbers(len(held))
     every: Effect[tuple[B, ...], E1] = All(_Described(held, body), segments, _limited(limit, "for_each"))
     return every.map(list)
 
@@ -493,14 +493,19 @@ def _numbers(count: int) -> tuple[str, ...]:
     return tuple(map(str, range(count)))
 
 
-def _distinct(keys: list[str], where: str) -> tuple[str, ...]:
+def distinct(keys: Sequence[str], where: str, what: str = "items") -> list[str]:
+    """The texts of keys, each of which names one thing only."""
     keys = [str.__str__(key) for key in keys]  # of an item that nobody has seen yet: its placeholder's name
     seen: set[str] = set()
     for text in keys:
         if text in seen:
-            raise Defect(f"{where} has two items with the key {text!r}: keys are identities, so each needs its own")
+            raise Defect(f"{where} has two {what} with the key {text!r}: keys are identities, so each needs its own")
         seen.add(text)
-    return tuple(map(as_segment, keys))
+    return keys
+
+
+def _segments(keys: Sequence[str], where: str) -> tuple[str, ...]:
+    return tuple(map(as_segment, distinct(keys, where)))
 
 
 @overload
