@@ -191,9 +191,9 @@ def _delegation(
         tasks = yield from author(wrong)
         wrong = _wrong(tasks, list(workers), fuel)
         over = None if wrong or prices is None else _over(tasks, prices, budget_usd)
-        if not wrong and not over:
-            return (yield from _done(tasks, workers, limit))
         wrong = wrong if over is None else over.feedback
+        if not wrong:
+            return (yield from _done(tasks, workers, limit))
         yield from left.another(tasks, wrong).alt(_rather(over))
 
 
