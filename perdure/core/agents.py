@@ -7,7 +7,7 @@ agent does is the business of the room `agents`; a description only names it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -147,10 +147,13 @@ def _servers(given: Iterable[McpServer]) -> tuple[McpServer, ...]:
     return tuple(given)
 
 
+def _twice(names: Sequence[str]) -> str | None:
+    """The name that is there most often, if any is more than once."""
+    return max(names, key=names.count) if len(set(names)) < len(names) else None
+
+
 def _apart(_: object, __: object, servers: tuple[McpServer, ...]) -> None:
-    names = [server.name for server in servers]
-    if len(set(names)) < len(names):
-        twice = max(names, key=names.count)
+    if twice := _twice([server.name for server in servers]):
         raise Defect(f"mcp=…: two servers are called {twice!r}, and their tools are known by that name")
 
 
@@ -173,9 +176,7 @@ def _called(tool: Callable[..., Any]) -> str:
 
 
 def _tools(_: object, __: object, tools: tuple[Callable[..., Any], ...]) -> None:
-    names = [_called(tool) for tool in tools]
-    if len(set(names)) < len(names):
-        twice = max(names, key=names.count)
+    if twice := _twice([_called(tool) for tool in tools]):
         raise Defect(f"Model(tools=…): two tools are called {twice!r}, and a model knows them by their names")
 
 
@@ -238,8 +239,8 @@ class Model:
                 there = f"its tools are {', '.join(known)}" if known else "it has no tools"
                 raise Defect(f"Model(confirm=…): {name!r} is none of its tools: {there}")
         for server in self.mcp:
-            for tool in self.tools:
-                if (name := _called(tool)).startswith(f"{server.name}__"):
+            for name in known:
+                if name.startswith(f"{server.name}__"):
                     raise Defect(f"Model(tools=…): {name!r} is called as a tool of the server {server.name!r} may be")
 
     @property
