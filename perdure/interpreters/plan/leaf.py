@@ -109,6 +109,7 @@ def _united(ways: Sequence[Leaf], order: Sequence[str]) -> Leaf:
 
 def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
     asked = _asked(op)
+    agents = op.agents if isinstance(op, Ask) else ()
     return Leaf(
         key,
         role_of(op),
@@ -116,8 +117,8 @@ def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
         op.name,
         label(op.output),
         tuple(map(label, op.errors)),
-        tuple(agent.name for agent in op.agents) if isinstance(op, Ask) else (),
-        _servers(op.agents) if isinstance(op, Ask) else (),
+        tuple(agent.name for agent in agents),
+        _servers(agents),
         op.repeat,
         op.retry,
         op.timeout,
@@ -126,7 +127,7 @@ def _leaf(key: str, op: Op[Any, Any], known: Container[str] | None) -> Leaf:
         asked,
         tuple(dict.fromkeys(_sources(asked, known))),
         estimate_of(op, None if _TAG.search(asked) else len(asked)),
-        isinstance(op, Ask) and any(map(confirms, op.agents)),
+        any(map(confirms, agents)),
     )
 
 
