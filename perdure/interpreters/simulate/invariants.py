@@ -113,13 +113,14 @@ def _left_behind(run: Told) -> Iterator[Finding]:
     if run.row is not None and run.row.status in TERMINAL and run.row.owner is not None:
         yield engine("", f"the run has ended, and worker {run.row.owner} still holds it")
     wakes = {entry.seq: entry.path for entry in run.entries if entry.kind == "wake"}
-    told = {e.seq: json.loads(e.payload).get("gate") for e in run.entries if e.kind == "note"}
+    notes = {e.seq: json.loads(e.payload).get("gate") for e in run.entries if e.kind == "note"}
+    taken_by = wakes | notes
     for gate in run.gates:
         if gate.status == "open":
             yield engine(gate.path, f"the run has ended, and gate {gate.path} is still open")
         if gate.answered:
             yield engine(gate.path, f"gate {gate.path} was answered, and the answer is not marked as consumed")
-        if gate.consumed is not None and {**wakes, **told}.get(gate.consumed) != gate.path:
+        if gate.consumed is not None and taken_by.get(gate.consumed) != gate.path:
             yield engine(gate.path, f"the answer of gate {gate.path} is marked as consumed by another entry")
     taken = Counter(row.consumed for row in run.signals if row.consumed is not None)
     heard = {gate.path for gate in run.gates if gate.kind == "signal"}
