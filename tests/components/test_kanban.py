@@ -222,6 +222,7 @@ def test_a_board_without_columns_is_done_with_every_card() -> None:
         ({"limits": {"code": -1}}, r"kanban\(limits={'code': -1}\)"),
         ({"limit": -1}, r"kanban\(limit=-1\)"),
         ({"key": lambda card: "same"}, "two cards with the key 'same'"),
+        ({"key": lambda card: ""}, "two cards with the key ''"),
     ],
 )
 def test_limits_and_keys_that_cannot_be_are_refused(options: Any, told: str) -> None:
