@@ -330,13 +330,7 @@ class Drive:
             self._begin(op, path, known.attempts + 1, known.failed, known.began_at, known.known)
 
     def _begin(
-        self,
-        op: Op[Any, Any],
-        path: str,
-        number: int,
-        failed: int,
-        began_at: int,
-        known: Said = NOTHING_KNOWN,
+        self, op: Op[Any, Any], path: str, number: int, failed: int, began_at: int, known: Said = NOTHING_KNOWN
     ) -> None:
         self._record.entry("begin", path, number, op, begun(op))
         attempt = Attempt(self.run_id, path, number, self._key(path))
