@@ -60,7 +60,7 @@ class _Checked:
     def __init__(self, books: Books, run: Run, call: Call[Any, Any], journal: Journal) -> None:
         self._books, self._run, self._call = books, run, call
         self._entries = journal.entries(run.run_id)
-        self._gates = {(gate.path, gate.number): gate for gate in journal.gates(run.run_id)}
+        self._gates = {gate.key: gate for gate in journal.gates(run.run_id)}
         self._signals = journal.signals(run.run_id)
         self._waits = {(e.path, e.attempt): e for e in self._entries if e.kind == "wait"}
         self._retries = Counter(

@@ -114,7 +114,7 @@ MUTANTS = (
     Mutant(
         "an answer is not marked as consumed",
         "drive",
-        "        self._record.batch.consumed.append((gate.path, gate.number, entry.seq))\n",
+        "        self._record.batch.consumed.append((*gate.key, entry.seq))\n",
         "",
         200,
     ),

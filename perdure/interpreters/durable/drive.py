@@ -250,8 +250,8 @@ class Drive:
         awaited = {self._gate(path, waiting) for path, waiting in self._waiting.items()}
         awaited.update((asking.gate, 1) for asking in self._approvals.open())
         for gate in every:
-            if gate.in_force and (gate.path, gate.number) not in awaited:
-                self._record.batch.withdrawn.append((gate.path, gate.number))
+            if gate.in_force and gate.key not in awaited:
+                self._record.batch.withdrawn.append(gate.key)
         self._look_outside = True
         self._walk, self._history.outcomes, self._history.unfinished = Replayed(self._machine, [], {}), [], {}
 
@@ -594,11 +594,11 @@ class Drive:
             entry = self._consume(waiting.op, path, gate.number, "wake", f'{{"ok":{gate.answer}}}')
         except CodecError as refused:  # it fitted the schema, and yet not the type: ask again
             self._record.note("note", path, gate.number, refused=str(refused))
-            self._record.batch.withdrawn.append((gate.path, gate.number))
+            self._record.batch.withdrawn.append(gate.key)
             self._history.attempts[path] = gate.number
             self._open(self._machine.pending[path], None, None)
             return True
-        self._record.batch.consumed.append((gate.path, gate.number, entry.seq))
+        self._record.batch.consumed.append((*gate.key, entry.seq))
         return True
 
     def _gate(self, path: str, waiting: Waiting) -> tuple[str, int]:

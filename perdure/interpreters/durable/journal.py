@@ -336,7 +336,7 @@ class Journal(Transactions):
     def _says(self, batch: Batch, run: Run) -> bool:
         """Whether all that a batch without entries says is so."""
         this = {"run_id": run.run_id}
-        gates = {(gate.path, gate.number): gate for gate in (Gate(*row) for row in self._say(texts.GATES_OF, this))}
+        gates = {gate.key: gate for gate in (Gate(*row) for row in self._say(texts.GATES_OF, this))}
         inbox = {(row.name, row.number): row for row in (SignalRow(*r) for r in self._say(texts.SIGNALS_OF, this))}
         if batch.status is None or (batch.status == "parked" and self._holds(batch.claim)):
             moved = batch.lease_until in (None, run.lease_until)
@@ -345,7 +345,7 @@ class Journal(Transactions):
         return (
             moved
             and run.fence == batch.claim.fence
-            and all((gate.path, gate.number) in gates for gate in batch.opened)
+            and all(gate.key in gates for gate in batch.opened)
             and all(gates[which].status != "open" for which in batch.withdrawn if which in gates)
             and all(gates[path, number].consumed == seq for path, number, seq in batch.consumed)
             and all(inbox[name, number].consumed == seq for name, number, seq in batch.taken)

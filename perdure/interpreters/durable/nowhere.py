@@ -100,7 +100,7 @@ class Unwritten:
 
     def _left_for(self, batch: Batch) -> bool:
         outside = self._outside(batch.awaits)
-        answered = any((gate.path, gate.number) in batch.gates for gate in outside.gates)
+        answered = any(gate.key in batch.gates for gate in outside.gates)
         return answered or bool(outside.signals) or (outside.cancel is not None and not batch.heeded)
 
     async def renew(self, claim: Claim, lease_until: int) -> None:
@@ -111,7 +111,7 @@ class Unwritten:
 
     def _outside(self, awaits: tuple[str, ...]) -> Outside:
         return Outside(
-            [gate for gate in self._answers if gate.answered and (gate.path, gate.number) not in self._gone],
+            [gate for gate in self._answers if gate.answered and gate.key not in self._gone],
             [
                 message
                 for message in self._messages

@@ -259,7 +259,7 @@ class MemoryStore:
         """Whether what the run would park for is there already."""
         run = self.rows[batch.claim.run_id]
         return (
-            any((gate.path, gate.number) in batch.gates for gate in self._answered(run.run_id))
+            any(gate.key in batch.gates for gate in self._answered(run.run_id))
             or any(row.run_id == run.run_id and row.name in batch.awaits and row.waits for row in self.inbox.values())
             or (run.cancel is not None and not batch.heeded)
         )

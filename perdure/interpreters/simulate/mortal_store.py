@@ -84,7 +84,7 @@ class MortalStore:
             self.outcomes += sum(entry.kind in ("end", "wake") for entry in batch.entries)
             closed = set(batch.withdrawn)
             for gate in batch.opened:
-                if (gate.path, gate.number) not in closed:
+                if gate.key not in closed:
                     self.opened(gate)
             return done
 

@@ -329,7 +329,7 @@ BUGS = {
     "an answer is not marked as consumed": Bug(
         Drive,
         "_answered",
-        "self._record.batch.consumed.append((gate.path, gate.number, entry.seq))",
+        "self._record.batch.consumed.append((*gate.key, entry.seq))",
         "pass",
         GATED,
         "the answer is not marked as consumed",

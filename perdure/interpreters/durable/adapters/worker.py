@@ -198,9 +198,7 @@ class Onlooker:
                 now=self.clock.now(),
             )
         except Conflict:
-            now = next(
-                (g for g in self.journal.gates(gate.run_id) if (g.path, g.number) == (gate.path, gate.number)), gate
-            )
+            now = next((g for g in self.journal.gates(gate.run_id) if g.key == gate.key), gate)
             if now.status == "decided" and now.answer is not None and _same_decision(json.loads(now.answer), tree):
                 return now
             raise
