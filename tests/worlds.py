@@ -132,11 +132,14 @@ class Lab:
 
     def effects(self) -> VirtualEffects:
         """Where its attempts are performed."""
-        effects = Stopping(self.clock, self._do, Agenda(self.clock))
-        effects.stop_after = self.stop_after
-        effects.people = lambda: self.people(self)
-        self._effects = effects
-        return effects
+        self._effects = Stopping(
+            self.clock,
+            self._do,
+            Agenda(self.clock),
+            stop_after=self.stop_after,
+            people=lambda: self.people(self),
+        )
+        return self._effects
 
     def _do(self, asked: Asked) -> tuple[Answer | Again, float]:
         attempt = asked.attempt
