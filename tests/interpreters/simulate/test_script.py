@@ -16,6 +16,7 @@ import attrs
 import pytest
 from returns.maybe import Maybe
 from returns.result import Failure, Result, Success
+from step_kinds import Dice
 
 from perdure import (
     Approved,
@@ -354,15 +355,6 @@ def test_a_step_a_scripted_agent_and_a_child_run_answer_by_themselves() -> None:
     assert find(cast, fetch("home")) is None
     assert find(cast, ask("say", [echo, echo], "Hello")) is None
     assert find(cast, child(letter("bees"))) is None
-
-
-@attrs.frozen
-class Dice(Op[int, Fault]):
-    sides: int
-
-    @property
-    def output(self) -> Any:
-        return int
 
 
 @pytest.mark.parametrize(
