@@ -44,6 +44,7 @@ from perdure.testing import assert_crash_safe, simulate
 
 YES = '{"_type":"Approved","by":"ana","note":"","at":null}'
 NO = '{"_type":"Denied","by":"ana","note":"too dear","at":null}'
+OLD, NEW = (Question("remove", "Remove it?", {"folder": name}) for name in ("old", "new"))
 
 
 @step
@@ -69,6 +70,26 @@ def brief(folder: str) -> str:
 @workflow
 def tidies(folder: str = "old") -> Do[str]:
     return (yield from tidy(folder))
+
+
+@workflow
+def hasty() -> Do[str]:
+    return (yield from race(tidy("old"), suspend("enough", str)))
+
+
+@workflow
+def briefs() -> Do[str]:
+    return (yield from brief("old"))
+
+
+@step
+def clean(folder: str) -> str:
+    raise AssertionError("the tests answer")
+
+
+@workflow(name="tidies")
+def renamed(folder: str = "old") -> Do[str]:
+    return (yield from clean(folder))
 
 
 def held(asked: Asked) -> Answer | Again:
@@ -183,10 +204,6 @@ def test_an_answer_that_cannot_be_read_is_asked_for_once_more() -> None:
 
 
 def test_a_question_that_nobody_waits_for_any_more_is_withdrawn() -> None:
-    @workflow
-    def hasty() -> Do[str]:
-        return (yield from race(tidy("old"), suspend("enough", str)))
-
     run = lab(hasty())
     run.start()
     run.answer("enough", '"enough"')
@@ -210,14 +227,6 @@ def test_a_step_that_was_renamed_keeps_its_question() -> None:
     run = lab(tidies())
     run.start()
 
-    @step(name="clean")
-    def other(folder: str) -> str:
-        raise AssertionError("the tests answer")
-
-    @workflow(name="tidies")
-    def renamed(folder: str = "old") -> Do[str]:
-        return (yield from other(folder))
-
     again = lab(renamed(), store=run.store, clock=run.clock, worker=run.worker)
     options = Options(rename={"tidy": "clean"})
     assert isinstance(again.resume(options), Parked)
@@ -231,10 +240,20 @@ def test_a_step_that_was_renamed_keeps_its_question() -> None:
 
 def live(asked: Asked) -> Talk:
     """It asks twice in one attempt, and once more what it asked before."""
-    first = yield Question("remove", "Remove it?", {"folder": "old"})
-    second = yield Question("remove", "Remove it?", {"folder": "new"})
-    third = yield Question("remove", "Remove it?", {"folder": "old"})
+    first = yield OLD
+    second = yield NEW
+    third = yield OLD
     return Success(" ".join(type(said).__name__ for said in (first, second, third)))
+
+
+def impatient(asked: Asked) -> Answer | Again | Talk:
+    """It asks in the middle of an attempt, is not answered in time, and leaves the answer to the next one."""
+    return held(asked) if asked.known else unanswered()
+
+
+def unanswered() -> Talk:
+    yield OLD
+    raise AssertionError("nobody answers in time")
 
 
 def everybody(run: Lab) -> None:
@@ -278,8 +297,8 @@ def test_what_was_decided_and_not_taken_counts_for_the_same_question_and_for_no_
 
     def perform(asked: Asked) -> Talk:
         if not alive:
-            yield Question("remove", "Remove it?", {"folder": "new"})
-        said = yield Question("remove", "Remove it?", {"folder": "old"})
+            yield NEW
+        said = yield OLD
         return Success(type(said).__name__)
 
     run = lab(tidies(), perform, people=dies)
@@ -315,21 +334,12 @@ def test_what_is_not_asked_again_is_withdrawn_when_the_attempt_ends() -> None:
 
 
 def test_who_stops_waiting_and_suspends_is_answered_at_the_gate_that_is_open_already() -> None:
-    question = Question("remove", "Remove it?", {"folder": "old"})
-
-    def perform(asked: Asked) -> Answer | Again | Talk:
-        return held(asked) if asked.known else impatient(asked)
-
-    def impatient(asked: Asked) -> Talk:
-        yield question
-        raise AssertionError("nobody answers in time")
-
     def nobody(run: Lab) -> None:
         (wondered,) = run.talks
         wondered.gone = True
-        run.end("tidies/tidy", Again(None, {"session": 7}, until=question))
+        run.end("tidies/tidy", Again(None, {"session": 7}, until=OLD))
 
-    run = lab(tidies(), perform, people=nobody)
+    run = lab(tidies(), impatient, people=nobody)
     assert isinstance(run.start(), Parked)
     assert [(gate.path, gate.status) for gate in gates(run)] == [("tidies/tidy:remove", "open")]
     run.answer("remove", YES)
@@ -339,16 +349,15 @@ def test_who_stops_waiting_and_suspends_is_answered_at_the_gate_that_is_open_alr
 
 def test_an_answer_that_crosses_with_the_end_of_waiting_is_not_lost() -> None:
     """It is recorded, and whoever asked has just given up: the next attempt has it."""
-    question = Question("remove", "Remove it?", {"folder": "old"})
 
     def perform(asked: Asked) -> Answer | Again | Talk:
-        return held(asked) if asked.known else impatient(asked)
+        return held(asked) if asked.known else crosses(asked)
 
-    def impatient(asked: Asked) -> Talk:
-        yield question
+    def crosses(asked: Asked) -> Talk:
+        yield OLD
         (wondered,) = run.talks
         wondered.gone = True
-        return Again(None, {"session": 7}, until=question)
+        return Again(None, {"session": 7}, until=OLD)
 
     run = lab(tidies(), perform, people=everybody)
 
@@ -363,15 +372,14 @@ def test_an_answer_that_crosses_with_the_end_of_waiting_is_not_lost() -> None:
 
 def test_what_else_was_asked_stays_open_while_a_run_waits_for_one_answer() -> None:
     """The first worker dies while it asks about the new folder; the second comes to the old one, and suspends."""
-    new, old = (Question("remove", "Remove it?", {"folder": name}) for name in ("new", "old"))
 
     def perform(asked: Asked) -> Answer | Again | Talk:
         if asked.attempt.number == 2:
-            return Again(None, {}, until=old)
+            return Again(None, {}, until=OLD)
         return talk(asked)
 
     def talk(asked: Asked) -> Talk:
-        said = yield new
+        said = yield NEW
         return Success(f"{asked.known['answer']['_type']} {type(said).__name__}")
 
     run = lab(tidies(), perform, people=dies)
@@ -390,13 +398,11 @@ def test_what_else_was_asked_stays_open_while_a_run_waits_for_one_answer() -> No
 
 
 def test_an_answer_that_was_recorded_and_not_heard_is_kept_while_a_run_waits_for_another() -> None:
-    new, old = (Question("remove", "Remove it?", {"folder": name}) for name in ("new", "old"))
-
     def perform(asked: Asked) -> Answer | Again | Talk:
-        return Again(None, {}, until=old) if asked.attempt.number == 2 else talk(asked)
+        return Again(None, {}, until=OLD) if asked.attempt.number == 2 else talk(asked)
 
     def talk(asked: Asked) -> Talk:
-        said = yield new
+        said = yield NEW
         if asked.attempt.number == 1:
             raise Crash
         return Success(f"{asked.known['answer']['_type']} {type(said).__name__}")
@@ -411,10 +417,6 @@ def test_an_answer_that_was_recorded_and_not_heard_is_kept_while_a_run_waits_for
 
 
 def test_a_time_limit_bounds_an_attempt_that_asks_and_no_wait_without_a_process() -> None:
-    @workflow
-    def briefs() -> Do[str]:
-        return (yield from brief("old"))
-
     waits = lab(briefs())
     waits.start()
     waits.clock.advance(60_000)
@@ -441,10 +443,6 @@ def test_a_worker_that_stops_leaves_the_question_for_the_next_one() -> None:
 
 
 def test_a_question_that_is_open_when_its_branch_is_closed_is_withdrawn() -> None:
-    @workflow
-    def hasty() -> Do[str]:
-        return (yield from race(tidy("old"), suspend("enough", str)))
-
     run = lab(hasty(), live, people=lambda run: run.answer("enough", '"enough"'))
 
     assert run.start() == Finished(Success("enough"))
@@ -471,10 +469,6 @@ def test_a_run_that_is_cancelled_withdraws_what_is_asked_in_the_middle_of_an_att
 
 
 def test_an_answer_in_the_turn_in_which_time_is_up_comes_too_late() -> None:
-    @workflow
-    def briefs() -> Do[str]:
-        return (yield from brief("old"))
-
     def late(run: Lab) -> None:
         run.clock.advance(5_000)
         everybody(run)
@@ -518,16 +512,8 @@ def test_an_answer_in_the_turn_in_which_a_worker_is_told_to_stop_is_for_the_next
 def test_a_step_that_was_renamed_while_its_question_was_open_asks_nobody_twice(heard: bool) -> None:
     """The answer was recorded before the crash, or it comes after it."""
 
-    @step(name="clean")
-    def other(folder: str) -> str:
-        raise AssertionError("the tests answer")
-
-    @workflow(name="tidies")
-    def renamed(folder: str = "old") -> Do[str]:
-        return (yield from other(folder))
-
     def perform(asked: Asked) -> Talk:
-        said = yield Question("remove", "Remove it?", {"folder": "old"})
+        said = yield OLD
         if asked.attempt.path == "tidies/tidy":
             raise Crash
         return Success(type(said).__name__)
@@ -582,7 +568,7 @@ def test_a_worker_that_thaws_is_fenced_out_and_its_attempt_hears_nothing(answere
     heard: list[int] = []
 
     def perform(asked: Asked) -> Talk:
-        said = yield Question("remove", "Remove it?", {"folder": "old"})
+        said = yield OLD
         heard.append(asked.attempt.number)
         return Success(type(said).__name__)
 
@@ -612,7 +598,7 @@ def test_an_answer_that_was_kept_is_heard_only_while_the_run_is_ours() -> None:
             thief = changed(run, tidies(), perform)
             thief.worker = 10
             assert thief.resume() == Finished(Success("Approved"))
-        said = yield Question("remove", "Remove it?", {"folder": "old"})
+        said = yield OLD
         if asked.attempt.number == 1:
             raise Crash
         heard.append(asked.attempt.number)
@@ -654,26 +640,18 @@ def test_two_steps_at_once_that_ask_the_same_are_answered_each_by_itself() -> No
 
 def test_an_answer_to_one_of_two_equal_questions_is_not_waited_for_again_after_a_crash() -> None:
     """An attempt asked twice at once, and gave up; the second was answered, and the next one waits for the first."""
-    question = Question("remove", "Remove it?", {"folder": "old"})
-
-    def perform(asked: Asked) -> Answer | Again | Talk:
-        return held(asked) if asked.known else impatient(asked)
-
-    def impatient(asked: Asked) -> Talk:
-        yield question
-        raise AssertionError("nobody answers in time")
 
     def gives_up(run: Lab) -> None:
         if len(gates(run)) == 1:
-            run.ask("tidies/tidy", question)
+            run.ask("tidies/tidy", OLD)
         elif gates(run)[1].status == "open":
             run.answer_at(gates(run)[1], YES)
         else:
             for wondered in run.talks:
                 wondered.gone = True
-            run.end("tidies/tidy", Again(None, {"session": 7}, until=question))
+            run.end("tidies/tidy", Again(None, {"session": 7}, until=OLD))
 
-    run = lab(tidies(), perform, people=gives_up)
+    run = lab(tidies(), impatient, people=gives_up)
     assert isinstance(run.start(), Parked)
 
     assert run.to_the_end({"remove": YES}) == Finished(Success("Approved"))
@@ -736,19 +714,17 @@ def test_on_a_real_loop_an_attempt_hears_the_answer_while_it_lives(tmp_path: Pat
 
 
 def test_on_a_real_loop_who_stops_waiting_suspends_at_the_same_gate(tmp_path: Path) -> None:
-    question = Question("remove", "Remove it?", {"folder": "old"})
-
     async def scene() -> None:
         over = asyncio.Event()
 
         async def hold(asked: Asked) -> Answer | Again:
             if "answer" in asked.known:
                 return Success(asked.known["answer"]["_type"])
-            waiting = asyncio.ensure_future(asked.confirm(question))
+            waiting = asyncio.ensure_future(asked.confirm(OLD))
             await over.wait()
             waiting.cancel()
             await asyncio.wait([waiting])
-            return Again(None, {}, until=question)
+            return Again(None, {}, until=OLD)
 
         async with await open_async(tmp_path / "perdure.db", handlers={Step: hold}) as store:
             handle = await store.start(tidies())
