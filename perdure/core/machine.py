@@ -93,7 +93,16 @@ class Join:
     waiting: int
     next: int = 0
     running: dict[int, Fiber] = attrs.field(factory=dict)  # pyright: ignore[reportUnknownVariableType]
-    names: set[str] | None = None  # of all children, where there may be more
+    grown: Grown | None = None
+
+
+@attrs.define(eq=False)
+class Grown:
+    """All children of a Join to which some have come: lists of its own, so that the description stays as it is."""
+
+    children: list[Effect[Any, Any]]
+    segments: list[str]
+    names: set[str]
 
 
 @attrs.define(eq=False)
@@ -477,13 +486,15 @@ def _grow(join: Join, more: Callable[[Any], Mapping[str, Effect[Any, Any]]], val
         raise
     except Exception as bug:
         raise Defect(f"a function given to unfold raised {bug!r}{_under(join.parent)}") from bug
-    if join.names is None:
-        join.names = set(join.node.segments)
-    if twice := found.keys() & join.names:
+    grown, node = join.grown, join.node
+    if grown is None:
+        grown = join.grown = Grown([*node.children], [*node.segments], set(node.segments))
+        join.node = attrs.evolve(node, children=grown.children, segments=grown.segments)
+    if twice := found.keys() & grown.names:
         raise Defect(f"unfold began {min(twice)!r} twice{_under(join.parent)}: names are identities")
-    join.names.update(found)
-    children, segments = (*join.node.children, *found.values()), (*join.node.segments, *found)
-    join.node = attrs.evolve(join.node, children=children, segments=segments)
+    grown.children += found.values()
+    grown.segments += found
+    grown.names.update(found)
     join.slots += [None] * len(found)
     join.waiting += len(found)
 
