@@ -77,15 +77,19 @@ def test_a_simulation_ends_as_the_machine_says(effect: Random, seed: int) -> Non
 @given(effects, st.integers(0, 9))
 @SETTINGS
 def test_a_simulation_asks_what_the_durable_drive_asks(effect: Random, seed: int) -> None:
-    """In a race it depends on the schedule how far the loser comes."""
+    """In a race it depends on the schedule how far the loser comes, and so what of it is taken back."""
     call = called(effect)
     drive = lab(call)
     drive.to_the_end(GATES)
     sim = simulate(call, answers=ANSWERS, seed=seed)
 
-    assert {record.path for record in sim.trace if "race" not in record.path} == {
-        path for path in requests(drive.entries) if "race" not in path
-    }
+    assert scheduled({record.path for record in sim.trace}) == scheduled(requests(drive.entries))
+
+
+def scheduled(paths: set[str]) -> set[str]:
+    """What is asked whatever the schedule. A loser is taken back outside of its race, so there undos do not count."""
+    raced = any("race" in path for path in paths)
+    return {path for path in paths if "race" not in path and not (raced and "/undo" in path)}
 
 
 @given(effects)
