@@ -213,7 +213,8 @@ async def talking(launch: Launch, *, mark: str, grace: timedelta) -> AsyncIterat
             finally:
                 with anyio.CancelScope(shield=True):
                     await _hang_up(talk, grace)
-                    await _clear(process, death, grace, mark)
+                    await _let_go(process, death, grace)
+                    await _clear(process, mark)
                     with anyio.move_on_after(_DRAIN.total_seconds()):
                         await talk.silent.wait()
                 group.cancel_scope.cancel()
@@ -239,12 +240,16 @@ async def _hang_up(talk: Talking, grace: timedelta) -> None:
         await talk.process.wait()
 
 
-async def _clear(process: Process, death: int, grace: timedelta, mark: str) -> None:
-    """See to it that nothing is left: with the pipe goes the tree."""
+async def _let_go(process: Process, death: int, grace: timedelta) -> None:
+    """Close the pipe, if it is open still, and wait: the shim ends the tree, and then itself."""
     if death >= 0:
         os.close(death)
     with anyio.move_on_after((grace + _SHIM).total_seconds()):
         await process.wait()
+
+
+async def _clear(process: Process, mark: str) -> None:
+    """See to it that nothing is left, also of a shim that did not end."""
     if process.returncode is None:
         process.kill()
     await anyio.to_thread.run_sync(shim.reap, mark, 5.0)  # where the shim itself was killed
@@ -329,8 +334,8 @@ class _Run:
         """See to it that nothing is left."""
         for end in self.texts:
             end.close()
-        death, self.death = self.death, -1
-        await _clear(self.process, death, self.limits.grace, mark)
+        await self._let_go()
+        await _clear(self.process, mark)
         await self.process.aclose()
 
     async def _wait(self) -> Stopped | None:
@@ -341,19 +346,12 @@ class _Run:
         if not self.patience.cancelled_caught:
             return None
         wall, over = anyio.current_time() >= self._latest, self.last_line is not None or self.leave < math.inf
-        self._let_go()
-        await self._shim_ends()
+        await self._let_go()
         return "linger" if over else "wall" if wall else "idle"
 
-    async def _shim_ends(self) -> None:
-        with anyio.move_on_after((self.limits.grace + _SHIM).total_seconds()):
-            await self.process.wait()
-
-    def _let_go(self) -> None:
-        """Close the pipe: the shim ends the tree."""
-        if self.death >= 0:
-            os.close(self.death)
-            self.death = -1
+    async def _let_go(self) -> None:
+        death, self.death = self.death, -1
+        await _let_go(self.process, death, self.limits.grace)
 
     def _be_patient(self) -> None:
         """Move the moment at which it has taken too long, after a sign of life."""
