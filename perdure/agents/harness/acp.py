@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, SessionLost
-from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import AgentError, Call, Event, Kind, Reply, Text, ToolEnded, ToolStarted, Wanted, not_allowed
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say
+from perdure.agents.process import Launch
+from perdure.agents.reply import AgentError, Call, Event, Kind, Text, ToolEnded, ToolStarted, Wanted, not_allowed
 from perdure.core.agents import Acp
 from perdure.core.leaves import Approved, Denied
 
@@ -69,7 +68,6 @@ class AcpReading(Reading):
 
     _last: int = 1
     _awaits: str = "initialize"
-    _lost: bool = False
     _mode: str | None = None
     _rounds: int = 0
     _played: bool = False
@@ -148,7 +146,7 @@ class AcpReading(Reading):
             return
         self.done = True
         if self._awaits == "session/load":
-            self._lost = True
+            self.lost = True
             return
         data, status = error.get("data"), error.get("code")
         named = data.get("errorKind") or data.get("errorName") if isinstance(data, dict) else None
@@ -233,11 +231,6 @@ class AcpReading(Reading):
         # The protocol has no word for why, and some end their turn with this: so the reason is the next prompt.
         self._notes.append(not_allowed(f"your call of {wanted.tool}", decision))
         return said
-
-    def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
-        if self._lost:
-            raise SessionLost
-        return super().reply(ended, now)
 
 
 def _given(tool: Object) -> dict[str, Any]:  # Any: a JSON tree

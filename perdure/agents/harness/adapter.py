@@ -78,6 +78,7 @@ class Reading(abc.ABC):
         usd: Of this turn, so far; None where the harness does not say.
         failed: Why the turn has failed, if nothing else follows.
         resets: When a used-up quota is there again.
+        lost: It said that it does not know the conversation.
     """
 
     no_session: ClassVar[tuple[str, ...]] = ()
@@ -93,6 +94,7 @@ class Reading(abc.ABC):
     usd: Decimal | None = None
     failed: AgentError | None = None
     resets: datetime | None = None
+    lost: bool = False
 
     @abc.abstractmethod
     def take(self, event: Object) -> Iterator[Event | Say | Wanted]:
@@ -120,6 +122,8 @@ class Reading(abc.ABC):
             SessionLost: There is no such conversation.
         """
         error = self.failed
+        if self.lost:
+            raise SessionLost
         if error is None and not self.done:
             if any(words in ended.stderr for words in self.no_session):
                 raise SessionLost

@@ -12,9 +12,9 @@ from typing import Any, Final
 import attrs
 
 from perdure.agents.harness import codex
-from perdure.agents.harness.adapter import Object, Reading, Room, Say, SessionLost
-from perdure.agents.process import Ended, Launch
-from perdure.agents.reply import Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted, Warned, not_allowed
+from perdure.agents.harness.adapter import Object, Reading, Room, Say
+from perdure.agents.process import Launch
+from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted, Wanted, Warned, not_allowed
 from perdure.core.agents import Codex
 from perdure.core.leaves import Approved, Denied
 
@@ -78,7 +78,6 @@ class _Reading(codex.CodexReading):
 
     _last: int = 1
     _awaits: str = "initialize"
-    _lost: bool = False
     _changes: dict[str, Any] = attrs.field(factory=dict)  # Any: a JSON tree
     _asked: dict[str, tuple[Any, str, Object]] = attrs.field(factory=dict)  # Any: its own id
 
@@ -122,7 +121,7 @@ class _Reading(codex.CodexReading):
             return  # the turn was over before it could be told more
         self.done = True
         if self._awaits == "thread/resume" and "no rollout found" in message:
-            self._lost = True
+            self.lost = True
         else:
             self.fail(message, otherwise="config")
 
@@ -218,11 +217,6 @@ class _Reading(codex.CodexReading):
         # First the reason, while the turn waits: afterwards it may be over before the reason comes.
         steer = self._ask("turn/steer", threadId=self.thread, expectedTurnId=params.get("turnId"), input=more)
         return [steer.told, {"id": id, "result": its.no}]
-
-    def reply(self, ended: Ended, now: Any = None) -> Reply:
-        if self._lost:
-            raise SessionLost
-        return super().reply(ended, now)
 
 
 def _spaced(name: str) -> str:
