@@ -227,6 +227,11 @@ class Adapter(Generic[H]):
     confirms: bool = False
 
 
+def introduced(agent: Harness, call: Call) -> str:
+    """The message, for a harness without a word for instructions: they stand before the first of a conversation."""
+    return f"{agent.system}\n\n{call.message}" if agent.system and call.session is None else call.message
+
+
 def words(
     tokens: Mapping[str, Any], *, input: str, output: str, read: str = "", write: str = "", thought: str = ""
 ) -> Usage:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, introduced
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Reply, Text
 from perdure.core.agents import Command
@@ -15,8 +15,7 @@ from perdure.core.agents import Command
 
 def command(agent: Command, call: Call, room: Room) -> Launch:
     """The command line of a turn; what the agent is told beside the prompt comes before it."""
-    message = f"{agent.system}\n\n{call.message}" if agent.system else call.message
-    return Launch(agent.argv, dict(room.env), room.cwd, message)
+    return Launch(agent.argv, dict(room.env), room.cwd, introduced(agent, call))
 
 
 @attrs.define

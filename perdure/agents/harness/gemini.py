@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, introduced, words
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Gemini
@@ -32,11 +32,8 @@ def started(agent: Gemini, call: Call, room: Room, *words: str) -> Launch:
     settings = room.scratch / "settings.json"
     files = {settings: json.dumps(_settings(agent))}
     env = {**room.env, "GEMINI_CLI_NO_RELAUNCH": "true", "GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(settings)}
-    message = call.message
-    if agent.system and call.session is None:
-        # There is no way to add to its own instructions, only to replace them.
-        message = f"{agent.system}\n\n{message}"
-    return Launch(tuple(argv), env, room.cwd, message, files)
+    # There is no way to add to its own instructions, only to replace them.
+    return Launch(tuple(argv), env, room.cwd, introduced(agent, call), files)
 
 
 def _settings(agent: Gemini) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 
 from perdure.agents.harness import acp, gemini
-from perdure.agents.harness.adapter import Object, Reading, Room, added, words
+from perdure.agents.harness.adapter import Object, Reading, Room, added, introduced, words
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Kind
 from perdure.core.agents import Gemini
@@ -34,7 +34,7 @@ class _Reading(acp.AcpReading):
 
 def _reading(agent: Gemini, call: Call, room: Room) -> Reading:
     return _Reading(
-        prompt=gemini.started(agent, call, room).stdin,
+        prompt=introduced(agent, call),
         place={"cwd": str(room.cwd), "mcpServers": []},  # they are in its settings
         session=call.session,
         allowed=(),
