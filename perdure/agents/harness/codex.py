@@ -99,33 +99,8 @@ class CodexReading(Reading):
         if self.started is not None:
             self.started = {**self.started, "counted": counted}
 
-
-@attrs.define
-class _Reading(CodexReading):
-    no_session: ClassVar[tuple[str, ...]] = ("no rollout found", "No saved session found")
-
-    warning: str = ""
-
-    def take(self, event: Object) -> Iterator[Event]:
-        match event:
-            case {"type": "thread.started", "thread_id": str(thread)}:
-                yield from self.start({"thread": thread, "counted": self.before})
-            case {"type": "item.started" | "item.completed", "item": {"type": str()} as item}:
-                yield from self._item(item, event["type"] == "item.completed")
-            case {"type": "turn.completed"}:
-                self.done = True
-                self.count(event.get("usage") or {})
-            case {"type": "turn.failed", "error": {"message": str(message)}}:
-                self.done = True
-                self._fail(message)
-            case {"type": "error", "message": str(message)}:
-                # Mostly said before it tries again by itself; where that was the end, `turn.failed` follows.
-                self.warning = message
-                yield Warned(message)
-            case _:  # newer versions say more
-                return
-
-    def _item(self, item: Object, ended: bool) -> Iterator[Event]:
+    def item(self, item: Object, ended: bool) -> Iterator[Event]:
+        """Take in what it says or does, by the names of `codex exec`."""
         id, kind = str(item.get("id")), str(item.get("type"))
         if kind == "agent_message":
             if ended:
@@ -141,6 +116,32 @@ class _Reading(CodexReading):
                 output = item.get("aggregated_output") or item.get("result") or item.get("changes") or ""
                 said = output if isinstance(output, str) else json.dumps(output)
                 yield ToolEnded(id, item.get("status") != "failed", said)
+
+
+@attrs.define
+class _Reading(CodexReading):
+    no_session: ClassVar[tuple[str, ...]] = ("no rollout found", "No saved session found")
+
+    warning: str = ""
+
+    def take(self, event: Object) -> Iterator[Event]:
+        match event:
+            case {"type": "thread.started", "thread_id": str(thread)}:
+                yield from self.start({"thread": thread, "counted": self.before})
+            case {"type": "item.started" | "item.completed", "item": {"type": str()} as item}:
+                yield from self.item(item, event["type"] == "item.completed")
+            case {"type": "turn.completed"}:
+                self.done = True
+                self.count(event.get("usage") or {})
+            case {"type": "turn.failed", "error": {"message": str(message)}}:
+                self.done = True
+                self._fail(message)
+            case {"type": "error", "message": str(message)}:
+                # Mostly said before it tries again by itself; where that was the end, `turn.failed` follows.
+                self.warning = message
+                yield Warned(message)
+            case _:  # newer versions say more
+                return
 
     def _fail(self, message: str) -> None:
         status, code = structured(message)

@@ -14,13 +14,14 @@ import attrs
 from perdure.agents.harness import codex
 from perdure.agents.harness.adapter import Object, Reading, Room, Say
 from perdure.agents.process import Launch
-from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted, Wanted, Warned, not_allowed
+from perdure.agents.reply import Call, Event, Wanted, Warned, not_allowed
 from perdure.core.agents import Codex
 from perdure.core.leaves import Approved, Denied
 
 _SANDBOX: Final = {"read": "read-only", "edit": "workspace-write", "full": "danger-full-access"}
-#: Its names of what it does, as `codex exec` spells them.
-_TOOLS: Final = {
+#: Its names of what it says and does, as `codex exec` spells them.
+_ITEMS: Final = {
+    "agentMessage": "agent_message",
     "commandExecution": "command_execution",
     "fileChange": "file_change",
     "mcpToolCall": "mcp_tool_call",
@@ -143,20 +144,12 @@ class _Reading(codex.CodexReading):
                 return
 
     def _item(self, item: Object, ended: bool) -> Iterator[Event]:
-        id, kind = str(item.get("id")), str(item.get("type"))
-        if kind == "fileChange":
-            self._changes[id] = item.get("changes")
-        if kind == "agentMessage" and ended:
-            self.text, self.turns = str(item.get("text", "")), self.turns + 1
-            yield Text(self.text)
-        elif (tool := _TOOLS.get(kind)) is not None:
-            if not ended:
-                what = item.get("command") or item.get("tool") or item.get("query") or item.get("changes")
-                yield ToolStarted(id, tool, what)
-            else:
-                output = item.get("aggregatedOutput") or item.get("result") or item.get("changes") or ""
-                said = output if isinstance(output, str) else json.dumps(output)
-                yield ToolEnded(id, item.get("status") not in ("failed", "declined"), said)
+        if item["type"] == "fileChange":
+            self._changes[str(item.get("id"))] = item.get("changes")
+        its = {**item, "type": _ITEMS.get(item["type"]), "aggregated_output": item.get("aggregatedOutput")}
+        if item.get("status") == "declined":  # which comes of asking only
+            its["status"] = "failed"
+        yield from self.item(its, ended)
 
     def _end(self, turn: Object) -> None:
         self.done = True
