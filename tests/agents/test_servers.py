@@ -13,18 +13,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
-import attrs
 import pytest
 from fake_models import Heard, Provider, Said
 from fake_models import Use as Wanted
 from returns.result import Success
 from scenes import alive, number_in, until
+from speakers import Speaker
 
 import perdure
 from perdure import (
@@ -44,7 +43,7 @@ from perdure import (
 from perdure.agents import asking, mcp, servers
 from perdure.agents.asking import asks
 from perdure.agents.mcp import known_as
-from perdure.agents.reply import Call, Cost, Reply, Tell, Use
+from perdure.agents.reply import Use
 from perdure.agents.servers import Servers
 from perdure.agents.tools import CUT_OFF
 from perdure.core.agents import Agent
@@ -52,7 +51,6 @@ from perdure.core.asked import NOTHING_KNOWN, Again, Asked, Attempt, answered
 from perdure.core.leaves import Ask
 from perdure.interpreters import memory
 
-FREE = Cost(Decimal(0), "priced")
 PROGRAM = str(Path(__file__).with_name("many_tools.py"))
 
 
@@ -83,24 +81,6 @@ def lines(path: Path) -> list[str]:
 
 def all_dead(place: Path) -> bool:
     return not any(alive(int(pid)) for pid in lines(place / "starts"))
-
-
-@attrs.define
-class Speaker:
-    """Wants the tools used that it is told to, one reply after the other, and then says what came of the last."""
-
-    name: str
-    wants: list[tuple[Use, ...]]
-    native: bool = True
-    calls: list[Call] = attrs.field(factory=list)
-
-    async def answer(self, call: Call, tell: Tell) -> Reply:
-        self.calls.append(call)
-        turn = len(call.session or [])
-        said = [*(call.session or []), [result.text for result in call.results]]
-        if turn < len(self.wants):
-            return Reply(text="", uses=self.wants[turn], session=said, cost=FREE)
-        return Reply(text="\n".join(result.text for result in call.results) or "done", session=said, cost=FREE)
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ import pytest
 from fake_models import Provider, Said, by_turn, in_order
 from fake_models import Use as Wanted
 from returns.result import Failure, Result, Success
+from speakers import Speaker
 from worlds import Lab
 
 from perdure import Attempt, Defect, Do, Model, StepFault, ask, attempt, run_in_memory, step, workflow
 from perdure.agents import asking
 from perdure.agents.asking import asks
-from perdure.agents.reply import Began, Call, Reply, Tell, Text, ToolEnded, ToolStarted, Use
+from perdure.agents.reply import Began, Text, ToolEnded, ToolStarted, Use
 from perdure.agents.tools import CUT_OFF, described, used
 from perdure.core.agents import Agent
 from perdure.core.asked import Again, Answer, Asked
@@ -114,29 +115,11 @@ def test_two_tools_of_one_name_are_refused() -> None:
 # -- in a run --------------------------------------------------------------------------------------------------------
 
 
-@attrs.define
-class Speaker:
-    """Wants the tools used that it is told to, one reply after the other, and then answers with what came of them."""
-
-    name: str
-    wants: list[tuple[Use, ...]]
-    native: bool = True
-    calls: list[Call] = attrs.field(factory=list)
-
-    async def answer(self, call: Call, tell: Tell) -> Reply:
-        self.calls.append(call)
-        turn = len(call.session or [])
-        said = [*(call.session or []), [result.text for result in call.results]]
-        if turn < len(self.wants):
-            return Reply(text="", uses=self.wants[turn], session=said)
-        return Reply(text=call.results[0].text if call.results else "done", session=said)
-
-
 def lab(
     monkeypatch: pytest.MonkeyPatch, tools: list[Any], *wants: tuple[Use, ...], crashes: Sequence[str] = (), **more: Any
 ) -> Lab:
     """One ask of a model that is played."""
-    played = Speaker("openai/gpt-4o", list(wants))
+    played = Speaker("openai/gpt-4o", list(wants), says=lambda came: came[0])
 
     async def answering(agent: Agent, op: Ask[Any]) -> Speaker:
         return played
