@@ -86,7 +86,7 @@ class Talk:
             if error.code != CONNECTION_CLOSED:
                 return f"It failed: {error}"
             self.over = True
-            last = await self._running.last_words()
+            last = await _last_words(self.server, self._running)
             ended = f"The server of tools {self.server.name!r} ended in the middle of it{last}"
             return ended if offer.repeatable else f"{ended}\n{CUT_OFF}"
         except Exception as error:  # such as a result that is not of the form that the server itself declares
@@ -125,17 +125,20 @@ async def talk(server: McpServer, mark: str) -> AsyncIterator[Talk]:
     except Exception as error:
         if offers is not None or running is None:
             raise
-        hidden = Secrets(os.environ, server.env).hide_error(await running.last_words())
-        code = running.process.returncode
+        last, code = await _last_words(server, running), running.process.returncode
         how = _innermost(error) if code is None else f"it ended with code {code}"
-        raise _unstarted(server, f"{how}{hidden}") from None
+        raise _unstarted(server, f"{how}{last}") from None
     if offers is None:
-        hidden = Secrets(os.environ, server.env).hide_error(await running.last_words())
-        raise _unstarted(server, f"it did not answer for {_START.total_seconds():.0f} seconds{hidden}")
+        last = await _last_words(server, running)
+        raise _unstarted(server, f"it did not answer for {_START.total_seconds():.0f} seconds{last}")
 
 
 def _unstarted(server: McpServer, why: str) -> AgentError:
     return AgentError("config", f"the server of tools {server.name!r} cannot be used: {why}", cost=NO_COST)
+
+
+async def _last_words(server: McpServer, running: Talking) -> str:
+    return await running.last_words(Secrets(os.environ, server.env).hide_error)
 
 
 def _innermost(error: BaseException) -> str:

@@ -181,11 +181,15 @@ class Talking:
     stderr: bytes = b""
     silent: anyio.Event = attrs.field(factory=anyio.Event)
 
-    async def last_words(self) -> str:
-        """The end of what a program that has ended printed on stderr, in one line. It may hold secrets."""
+    async def last_words(self, hide: Callable[[str], str]) -> str:
+        """The end of what a program that has ended printed on stderr, in one line and without secrets.
+
+        Args:
+            hide: Takes secrets out of a text. It is given all of it: one that is cut in two would not be known for one.
+        """
         with anyio.move_on_after(_DRAIN.total_seconds()):
             await self.silent.wait()
-        return last_words(self.stderr.decode(errors="replace"))
+        return last_words(hide(self.stderr.decode(errors="replace")))
 
 
 @contextlib.asynccontextmanager
@@ -224,12 +228,17 @@ async def talking(launch: Launch, *, mark: str, grace: timedelta) -> AsyncIterat
 
 
 async def _listen(talk: Talking) -> None:
-    assert talk.process.stderr is not None
     try:
-        async for chunk in chunks(talk.process.stderr):
-            talk.stderr = (talk.stderr + chunk)[-_STDERR:]
+        await _read_stderr(talk)
     finally:
         talk.silent.set()
+
+
+async def _read_stderr(whose: Talking | _Run) -> None:
+    assert whose.process.stderr is not None
+    async for chunk in chunks(whose.process.stderr):
+        # Twice what is told: a secret that were cut in two at the beginning would not be known for one.
+        whose.stderr = (whose.stderr + chunk)[-2 * _STDERR :]
 
 
 async def _hang_up(talk: Talking, grace: timedelta) -> None:
@@ -318,7 +327,7 @@ class _Run:
         read = anyio.Event()
         async with anyio.create_task_group() as group:
             group.start_soon(self._feed, stdin, talks)
-            group.start_soon(self._read_stderr)
+            group.start_soon(_read_stderr, self)
             group.start_soon(self._read_stdout, read, group)
             stopped = await self._wait()
             with anyio.move_on_after(_DRAIN.total_seconds()):
@@ -405,12 +414,6 @@ class _Run:
             self.leave = min(self.leave, anyio.current_time() + _GOODBYE.total_seconds())
         self._be_patient()
         await self._tell(answer.text if isinstance(answer, Goodbye) else answer)
-
-    async def _read_stderr(self) -> None:
-        assert self.process.stderr is not None
-        async for chunk in chunks(self.process.stderr):
-            # Twice what is told: a secret that were cut in two at the beginning would not be known for one.
-            self.stderr = (self.stderr + chunk)[-2 * _STDERR :]
 
     async def _read_stdout(self, read: anyio.Event, group: TaskGroup) -> None:
         assert self.process.stdout is not None

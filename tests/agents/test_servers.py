@@ -282,6 +282,14 @@ def test_a_server_that_cannot_be_started_is_a_configuration_that_is_wrong(
     assert played[0].calls == []
 
 
+def test_a_secret_that_is_cut_in_two_where_its_words_begin_is_hidden_too(place: Path, played: list[Speaker]) -> None:
+    words = "{WORD}" + "." * 492  # of which the last 500 characters are told
+
+    fault = asked(played, servers=[server("refuse", words, env=["WORD"])]).failure()
+
+    assert f"it ended with code 3: [hidden]{'.' * 492}" in fault.reason
+
+
 def test_a_server_that_does_not_answer_is_given_up(
     place: Path, played: list[Speaker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
