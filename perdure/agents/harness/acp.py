@@ -114,9 +114,9 @@ class AcpReading(Reading):
                 yield from self._begin(str(result.get("sessionId")))
             case "session/load":
                 self._mode = (result.get("modes") or {}).get("currentModeId")
-                yield from self._listen(str(self.session))
+                yield from self._listen()
             case "session/set_mode":
-                yield from self._listen(str(self.session))
+                yield from self._listen()
             case _:
                 yield from self._end(result)
 
@@ -124,11 +124,12 @@ class AcpReading(Reading):
         yield from self.start(session)
         yield self._prompt(self.prompt)
 
-    def _listen(self, session: str) -> Iterator[Event | Say]:
+    def _listen(self) -> Iterator[Event | Say]:
         """Begin when the old conversation has been played back: some go on with that after they say that it is loaded.
 
         The mode that it is in is set again and again, until nothing of the old conversation came in between.
         """
+        session = str(self.session)
         if self._mode is None or self._rounds == _ROUNDS or (self._rounds and not self._played):
             yield from self._begin(session)
             return
@@ -142,7 +143,7 @@ class AcpReading(Reading):
     def _refused(self, error: Object) -> Iterator[Event | Say]:
         if self._awaits == "session/set_mode":
             self._mode = None
-            yield from self._listen(str(self.session))
+            yield from self._listen()
             return
         self.done = True
         if self._awaits == "session/load":
