@@ -123,7 +123,7 @@ class Coding:
                 cwd = await worktree(cwd, call.attempt, env)
             room = Room(cwd, scratch, env, str(uuid.uuid4()))
             launch, reading = adapter.command(agent, call, room), adapter.reading(agent, call, room)
-            hearing = _Hearing(reading, adapter, agent, call, tell)
+            hearing = _Hearing(reading, adapter, agent, call, tell, list(call.permits))
             version = await version_of(launch.argv[0], launch.env) if adapter.program else ""
             ended = await run_process(
                 launch,
@@ -159,11 +159,8 @@ class _Hearing:
     agent: Harness
     call: Call
     tell: Tell
-    permits: list[Permit] = attrs.field(init=False)
+    permits: list[Permit]  # those that are not used up
     unanswered: Wanted | None = None
-
-    def __attrs_post_init__(self) -> None:
-        self.permits = list(self.call.permits)
 
     def line(self, line: str) -> bool | str | Asking:
         """Take in one line, as `run_process` gives it."""
