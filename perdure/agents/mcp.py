@@ -13,10 +13,10 @@ import json
 import math
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
@@ -176,7 +176,7 @@ async def _streams(running: Talking) -> AsyncGenerator[TransportStreams]:
                 text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
                 await stdin.send(text.encode() + b"\n")
 
-    async def until_closed(work: Any) -> None:  # Any: one of the two
+    async def until_closed(work: Callable[[], Awaitable[None]]) -> None:
         # A server that has ended is told by the end of its stdout.
         with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             await work()
