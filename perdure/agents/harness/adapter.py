@@ -26,6 +26,8 @@ from perdure.core.leaves import Approved, Denied
 #: One line of what a harness prints.
 Object = Mapping[str, Any]  # JSON trees have no better type in Python
 
+#: What a harness is told of a call that was not allowed, where the person gave no reason.
+NOT_ALLOWED: Final = "A reviewer did not allow it."
 #: No longer message is recorded, in characters: it may quote what was asked.
 _LONGEST: Final = 1000
 

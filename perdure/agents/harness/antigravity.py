@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from perdure.agents.harness import antigravity_child
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, SessionLost, words
+from perdure.agents.harness.adapter import NOT_ALLOWED, Adapter, Object, Reading, Room, SessionLost, words
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted
 from perdure.core.agents import Antigravity
@@ -67,7 +67,7 @@ class _Reading(Reading):
 
     def answer(self, wanted: Wanted, decision: Approved | Denied, *, stop: bool = False) -> list[Object]:
         allowed = isinstance(decision, Approved)
-        note = decision.note or ("" if allowed else "A reviewer did not allow it.")
+        note = decision.note or ("" if allowed else NOT_ALLOWED)
         return [{"id": wanted.id, "allow": allowed, "note": note, "stop": stop}]
 
     def _count(self, usage: Object) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, SessionLost, added, words
+from perdure.agents.harness.adapter import NOT_ALLOWED, Adapter, Object, Reading, Room, Say, SessionLost, added, words
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Usage, Wanted, Warned
 from perdure.core.agents import ClaudeCode
@@ -137,7 +137,7 @@ class _Reading(Reading):
         if isinstance(decision, Approved):
             said: Object = {"behavior": "allow", "updatedInput": {}}  # that is: the input as it was
         else:
-            said = {"behavior": "deny", "message": decision.note or "A reviewer did not allow it.", "interrupt": stop}
+            said = {"behavior": "deny", "message": decision.note or NOT_ALLOWED, "interrupt": stop}
         response = {"subtype": "success", "request_id": wanted.id, "response": said}
         return [{"type": "control_response", "response": response}]
 
