@@ -81,14 +81,14 @@ def answer(common: Common, run_id: str, name: str | None, input: str, by: str | 
     value = given.tree(given.read(input))
     with common.look() as looker:
         gate = looker.gate(_decided(common, looker, run_id), name)
-        _told(common, looker, looker.answer(gate, value, by=by or _me(), note=note, via=common.via))
+        _told(common, looker, looker.answer(gate, value, by=by or me(), note=note, via=common.via))
 
 
 def _decide(common: Common, run_id: str, name: str | None, yes: bool, by: str | None, note: str) -> None:
     with common.look() as looker:
         gate = looker.gate(_decided(common, looker, run_id), name)
-        decision = looker.decision(gate, yes, by or _me(), note)
-        _told(common, looker, looker.answer(gate, decision, by=by or _me(), note=note, via=common.via))
+        decision = looker.decision(gate, yes, by or me(), note)
+        _told(common, looker, looker.answer(gate, decision, by=by or me(), note=note, via=common.via))
 
 
 def _decided(common: Common, looker: Onlooker, run_id: str) -> str:
@@ -114,7 +114,8 @@ def _told(common: Common, looker: Onlooker, gate: Gate) -> None:
     common.tell("answer", fields, text, [next_of(seen)])
 
 
-def _me() -> str:
+def me() -> str:
+    """Who decides, where nobody says so."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in many containers

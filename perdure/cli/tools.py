@@ -8,7 +8,6 @@ has a process of its own, as on the command line.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import subprocess
 import sys
@@ -201,7 +200,9 @@ class Tools:
         return self._say("signal", self._other(run_id, to_come=True), name, input=json.dumps(payload), key=key)
 
     def _decide(self, verb: str, run_id: str, gate: str | None, **options: object) -> Document:
-        return self._say(verb, run_id, *([] if gate is None else [gate]), by=f"{_me()} through mcp", **options)
+        from perdure.cli.people import me
+
+        return self._say(verb, run_id, *([] if gate is None else [gate]), by=f"{me()} through mcp", **options)
 
     # -- to drive ----------------------------------------------------------------------------------------------------
 
@@ -307,13 +308,6 @@ def _document(out: IO[bytes]) -> Document:
     if told["schema"] == "perdure.error/1":
         raise Refused(told)
     return told
-
-
-def _me() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"
 
 
 def schema_of(document: str) -> Document:
