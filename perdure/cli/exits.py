@@ -82,6 +82,11 @@ class Problem:
     message: str
     next: tuple[str, ...]
 
+    @property
+    def tree(self) -> dict[str, str | int]:
+        """As JSON, without the commands."""
+        return {"error": self.kind, "message": self.message, "exit": int(self.exit)}
+
 
 def problem(error: Exception) -> Problem:
     """What an error means. Its notes are the commands that help."""

@@ -83,7 +83,7 @@ def _tell(error: Exception, shared: common.Common) -> Exit:
         traceback.print_exception(error)
     found = problem(error)
     if shared.json:
-        shared.tell("error", {"error": found.kind, "message": found.message, "exit": int(found.exit)}, "", found.next)
+        shared.tell("error", found.tree, "", found.next)
         return found.exit
     printing.err(f"error: {printing.visible(found.message)}")
     if found.next:

@@ -38,14 +38,6 @@ _GRACE: Final = 15.0
 _RUN: Final = ("run_id", "workflow", "state", "why", "output", "error", "created_at", "finished_at")
 
 
-class Refused(Exception):
-    """A verb ended with an error, which is this document."""
-
-    def __init__(self, document: Document) -> None:
-        super().__init__(document["message"])
-        self.document = document
-
-
 @attrs.define
 class _Heard(Common):
     """What a verb tells is kept, and not printed."""
@@ -65,7 +57,7 @@ class Tool:
 
     Attributes:
         call: A function whose parameters are the tool's, and whose docstring is its description.
-        document: What it answers, by the name of its schema.
+        document: What it answers, by the name of its schema, unless it is an error.
         writes: It changes something.
         destructive: What it changes cannot be taken back.
         repeatable: The same call, made twice, changes no more than once.
@@ -119,11 +111,8 @@ class Tools:
 
     def refusal(self, error: Exception) -> Document:
         """An error as a document."""
-        if isinstance(error, Refused):
-            return error.document
         heard, found = _Heard(self._db), problem(error)
-        fields = {"error": found.kind, "message": found.message, "exit": int(found.exit)}
-        heard.tell("error", fields, "", found.next)
+        heard.tell("error", found.tree, "", found.next)
         return heard.told
 
     def close(self) -> None:
@@ -273,11 +262,7 @@ class Tools:
         return None
 
     def _drive(self, words: Sequence[str], wait: float, which: Callable[[], str | None]) -> Document:
-        """What a verb says in a process of its own; or how its run stands, where that goes on.
-
-        Raises:
-            Refused: It ended with an error.
-        """
+        """What a verb says in a process of its own, an error's too; or how its run stands, where that goes on."""
         verb, *rest = words
         named = [f"--db={self._db}"] if self._db is not None else []
         with tempfile.TemporaryFile() as out:  # not a pipe: nobody may be there to read it
@@ -305,8 +290,6 @@ def _document(out: IO[bytes]) -> Document:
         told: Document = json.load(out)
     except ValueError:
         raise Unusable("its process ended without a word; what it printed on stderr says more") from None
-    if told["schema"] == "perdure.error/1":
-        raise Refused(told)
     return told
 
 
