@@ -18,7 +18,7 @@ from perdure.cli.exits import Exit
 from perdure.cli.overhearing import Heard, Listing
 from perdure.cli.printing import ago, line, pretty, state, table, visible
 from perdure.cli.progress import followed, lines_of
-from perdure.cli.spending import Spent
+from perdure.cli.spending import Spent, paid
 from perdure.cli.steps import Fold, Step, checked, event_tree, failure, outcome_of, when
 from perdure.core.identity import idempotency_key
 from perdure.interpreters.durable.errors import Corrupt, NotFound
@@ -303,9 +303,8 @@ def _show_step(common: Common, record: Record, step: Step, database_id: str, ful
         for path, answer in each.asked.items():
             said = "nobody has answered" if answer is None else json.dumps(answer, ensure_ascii=False)
             lines.append(f"    asked a person, {line(path)}: {line(said)}")
-        paid = [str(each.spent), f"paid by {line(each.payer)}" if each.payer else ""]
-        if any(paid):
-            lines.append(f"    {'; '.join(filter(None, paid))}")
+        if cost := paid(each.spent, each.payer):
+            lines.append(f"    {cost}")
         if each.trace:
             lines.append(printing.cut(visible(each.trace.rstrip()), more, full))
     if step.state == "done":

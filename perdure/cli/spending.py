@@ -86,3 +86,8 @@ class Spent:
 
 
 NOTHING_SPENT: Final = Spent()
+
+
+def paid(spent: Spent, payer: str | None) -> str:
+    """What was taken, and who paid, for people; empty where nothing was said."""
+    return "; ".join(filter(None, (str(spent), f"paid by {line(payer)}" if payer else "")))

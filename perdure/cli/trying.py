@@ -20,7 +20,7 @@ from perdure.agents.harness.known import adapter_named
 from perdure.agents.places import root_of
 from perdure.cli.agents import Found, adapters
 from perdure.cli.printing import ago, line
-from perdure.cli.spending import NOTHING_SPENT, Spent
+from perdure.cli.spending import NOTHING_SPENT, Spent, paid
 from perdure.core.agents import Agent, Limits, Model
 from perdure.core.asked import Again, Asked, Attempt
 from perdure.core.faults import StepFault
@@ -71,8 +71,8 @@ class Tried:
         what = f"works: it said {self.answer!r} in {took}"
         if not self.works:
             what = f"does not work: {self.message} (after {took})"
-        paid = [str(self.spent), f"paid by {self.payer}" if self.payer else ""]
-        return "; ".join([f"{self.agent:<11} {line(what, 1000)}", *filter(None, paid)])
+        cost = paid(self.spent, self.payer)
+        return f"{self.agent:<11} {line(what, 1000)}{'; ' + cost if cost else ''}"
 
 
 async def try_all(found: Sequence[Found], models: Sequence[Model], env: Sequence[str]) -> list[Tried]:
