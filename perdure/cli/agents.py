@@ -73,7 +73,9 @@ def agents(common: Common, names: tuple[str, ...], live: bool, env: tuple[str, .
     models = [name for name in names if "/" in name]
     if models and not live:
         raise click.UsageError(f"{models[0]} is a model, of which nothing is installed: ask it with --live")
-    found = _named(anyio.run(look_for_all), [name for name in names if "/" not in name], bool(names))
+    found = anyio.run(look_for_all)
+    if names:
+        found = _named(found, [name for name in names if "/" not in name])
     if not live:
         text = "\n".join(printing.line(each.text, 300) for each in found)
         next = ["perdure doctor"]
@@ -105,10 +107,8 @@ def _live(common: Common, found: list[Found], models: list[str], env: tuple[str,
     return Exit.DONE if tried and all(each.works for each in tried) else Exit.FAILED
 
 
-def _named(found: list[Found], names: list[str], named: bool) -> list[Found]:
+def _named(found: list[Found], names: list[str]) -> list[Found]:
     """Those that are meant: by the name of the class or of the program, in whatever case."""
-    if not named:
-        return found
     known = {each.lower(): agent for agent in found for each in (agent.agent, agent.program) if each}
     for name in names:
         if name.lower() not in known:
@@ -116,25 +116,24 @@ def _named(found: list[Found], names: list[str], named: bool) -> list[Found]:
     return [known[name.lower()] for name in names]
 
 
-def adapters() -> Iterator[tuple[type[Harness], str]]:
-    """The coding agents that can be installed, each with the module of its adapter."""
+def adapters() -> Iterator[tuple[type[Harness], Adapter[Any]]]:  # of whatever agent
+    """The coding agents that can be installed, each with its adapter."""
     from perdure.agents.harness.known import ADAPTERS, adapter_named
 
-    yield from ((cls, name) for cls, name in ADAPTERS.items() if adapter_named(name).package)
+    every = ((cls, adapter_named(name)) for cls, name in ADAPTERS.items())
+    yield from ((cls, adapter) for cls, adapter in every if adapter.package)
 
 
 async def look_for_all() -> list[Found]:
     """Every coding agent that perdure knows, installed or not."""
     import anyio
 
-    from perdure.agents.harness.known import adapter_named
-
     found: dict[str, Found] = {}
 
     async def look(agent: str, adapter: Adapter[Any]) -> None:  # of whatever agent
         found[agent] = await _found(agent, adapter, os.environ)
 
-    listed = [(cls.__name__, adapter_named(name)) for cls, name in adapters()]
+    listed = [(cls.__name__, adapter) for cls, adapter in adapters()]
     async with anyio.create_task_group() as group:
         for agent, adapter in listed:
             group.start_soon(look, agent, adapter)

@@ -63,7 +63,7 @@ def agents(_: click.Context, __: str) -> Iterator[CompletionItem]:
     """Names of coding agents."""
     from perdure.cli.agents import adapters
 
-    yield from (CompletionItem(cls.__name__) for cls, _module in adapters())
+    yield from (CompletionItem(cls.__name__) for cls, _adapter in adapters())
 
 
 @_quietly

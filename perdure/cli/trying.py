@@ -16,7 +16,6 @@ import attrs
 from returns.result import Success
 
 from perdure.agents.asking import asks
-from perdure.agents.harness.known import adapter_named
 from perdure.agents.places import root_of
 from perdure.cli.agents import Found, adapters
 from perdure.cli.printing import ago, line
@@ -109,8 +108,8 @@ def model(name: str) -> Model:
 
 
 def _agent(found: Found, cwd: Path, env: Sequence[str]) -> Agent:
-    [(cls, module)] = [(cls, module) for cls, module in adapters() if cls.__name__ == found.agent]
-    limits = Limits(turns=_TURNS, wall=_WALL, usd=_USD if adapter_named(module).prices else None)
+    [(cls, adapter)] = [(cls, adapter) for cls, adapter in adapters() if cls.__name__ == found.agent]
+    limits = Limits(turns=_TURNS, wall=_WALL, usd=_USD if adapter.prices else None)
     keys = [found.by] if found.known == "key" else []
     made: Any = cls(access="read", cwd=str(cwd), env=list(dict.fromkeys([*keys, *env])), limits=limits)
     agent: Agent = made  # each of these classes has a name; the one that they have in common has none
