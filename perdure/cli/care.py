@@ -95,20 +95,20 @@ def _bytecode() -> Finding:
 
 
 def _models() -> Finding:
-    """litellm by what its package says: to load it takes seconds."""
-    try:
-        return Finding("models", "ok", f"litellm {importlib.metadata.version('litellm')}")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding("models", "ok", "not installed, and needed to ask a Model: pip install 'perdure[models]'")
+    return _library("models", "litellm", "ask a Model: pip install 'perdure[models]'")
 
 
 def _mcp() -> Finding:
-    """The library of servers of tools, by what its package says, too."""
+    needed = "give a Model servers of tools, and to be one: pip install 'perdure[mcp]'"
+    return _library("servers of tools", "mcp", needed)
+
+
+def _library(what: str, package: str, needed: str) -> Finding:
+    """What an extra brings, by what its package says: to load it may take seconds."""
     try:
-        return Finding("servers of tools", "ok", f"mcp {importlib.metadata.version('mcp')}")
+        return Finding(what, "ok", f"{package} {importlib.metadata.version(package)}")
     except importlib.metadata.PackageNotFoundError:
-        needed = "not installed, and needed to give a Model servers of tools, and to be one: pip install 'perdure[mcp]'"
-        return Finding("servers of tools", "ok", needed)
+        return Finding(what, "ok", f"not installed, and needed to {needed}")
 
 
 def _agents() -> Finding:
