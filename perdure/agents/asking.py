@@ -44,7 +44,7 @@ from perdure.agents.secrets import HIDDEN, Secrets, Veil
 from perdure.agents.servers import Servers, StepServers
 from perdure.agents.standing import Standing, following
 from perdure.agents.structured import Problems, corrected, instructed, judged, schema_of
-from perdure.agents.tools import CUT_OFF, task_of, unfit, used
+from perdure.agents.tools import CUT_OFF, fits, task_of, used
 from perdure.core import codec
 from perdure.core.agents import Agent, Harness, Model, Scripted
 from perdure.core.asked import Again, Answer, Asked, Decision, Handler, Question, Said, Thread
@@ -299,7 +299,7 @@ class _Turn:
         standing = self._standing
         use, *left = standing.uses
         tool = await self._tool(agent, use)
-        asks = tool is not None and tool.name in agent.confirm and not tool.unfit
+        asks = tool is not None and tool.name in agent.confirm and tool.fits
         if asks and standing.answer is None:
             self._asked.note({"agent": agent.name})
             return Again(None, standing.known(), until=self._question(self._shown(Wanted(use.id, use.name, use.input))))
@@ -322,7 +322,7 @@ class _Turn:
         for tool in agent.tools:
             if (task := task_of(tool)).name == use.name:
                 call = functools.partial(used, tool, use, self._asked.attempt, self._thread)
-                return _Tool(use.name, task.repeat != "once", call, self._secrets.hide, bool(unfit(tool, use)))
+                return _Tool(use.name, task.repeat != "once", call, self._secrets.hide, fits(tool, use))
         for talk, offer in await self._servers.offered(agent.mcp):
             if offer.name == use.name:
                 return _Tool(
@@ -330,7 +330,7 @@ class _Turn:
                     offer.repeatable,
                     functools.partial(talk.used, offer, use),
                     self._secrets.hide_printed,
-                    not isinstance(use.input, dict),
+                    isinstance(use.input, dict),
                 )
         return None
 
@@ -417,14 +417,14 @@ class _Tool:
         repeatable: It may be made again after one whose end nobody knows.
         used: Makes it, and gives text for the model.
         hide: Takes secrets out of that text.
-        unfit: What the model gave is none of what it takes.
+        fits: It takes what the model gave.
     """
 
     name: str
     repeatable: bool
     used: Callable[[], Awaitable[str]]
     hide: Callable[[str], str]
-    unfit: bool
+    fits: bool
 
 
 def _declared(agents: tuple[Agent, ...]) -> list[str]:

@@ -66,13 +66,13 @@ def _arguments(task: Task) -> type:
     return attrs.make_class(task.name, fields)
 
 
-def unfit(tool: Callable[..., Any], use: Use) -> str:
-    """Why a tool cannot be called with what the model gave; empty where it can."""
+def fits(tool: Callable[..., Any], use: Use) -> bool:
+    """Whether a tool can be called with what the model gave."""
     try:
         task_of(tool).parameters.decode(_object(use.input))
-    except codec.CodecError as error:
-        return str(error)
-    return ""
+    except codec.CodecError:
+        return False
+    return True
 
 
 async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thread | None) -> str:
