@@ -107,7 +107,8 @@ def tidied(worker: Worker) -> None:
         if run is None or run.status not in TERMINAL:
             return frozenset()
         paths = {entry.path for entry in worker.entries_after(run_id, 0)}
-        return frozenset(idempotency_key(worker.journal.database_id(), run_id, path)[:16] for path in paths)
+        database_id = worker.journal.database_id()
+        return frozenset(idempotency_key(database_id, run_id, path)[:16] for path in paths)
 
     try:
         tidy(os.environ, worker.journal.database_id, ended, datetime.now(UTC))
