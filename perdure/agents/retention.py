@@ -95,7 +95,8 @@ def _sweep(root: Path, keep: Keep, ended: Callable[[str], Container[str]], now: 
             continue
         run = found.folder.parent
         if run.name not in known:
-            known[run.name] = _ended_in_memory(run) if _MEMORY.fullmatch(run.name) else ended(run.name)
+            memory = _MEMORY.fullmatch(run.name)
+            known[run.name] = ended(run.name) if memory is None else _ended_in_memory(run, int(memory[1]))
         if found.folder.name in known[run.name]:
             shutil.rmtree(found.folder, ignore_errors=True)
             size -= found.size
@@ -119,12 +120,10 @@ def _steps(run: Path) -> Iterator[_Left]:
         yield _Left(folder, size, last)
 
 
-def _ended_in_memory(run: Path) -> Container[str]:
+def _ended_in_memory(run: Path, process: int) -> Container[str]:
     """Runs in memory have ended with their process."""
-    found = _MEMORY.fullmatch(run.name)
-    assert found is not None
     try:
-        os.kill(int(found[1]), 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return {folder.name for folder in _folders(run)}
     except PermissionError:  # it is somebody else's now
