@@ -409,8 +409,8 @@ def logs(common: Common, run_id: str, follow: bool, since: timedelta | None, ste
         elif common.json:
             told.extend([event_tree(run.run_id, each)] if isinstance(each, Entry) else [])
         else:
-            for at, text in lines_of(listing, each):
-                printing.out(f"{'+' + ago(at - run.created_at):>8} {text}")
+            for text in lines_of(run, listing, each):
+                printing.out(text)
 
     with common.look() as looker:
         record = Record.of(looker, run_id)

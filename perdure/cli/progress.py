@@ -54,7 +54,7 @@ def following(common: Common, looker: Onlooker, run: Run) -> Iterator[Tell]:
     began = time.monotonic()
 
     def tell(entry: Entry) -> None:
-        common.say(f"{'+' + ago(int((time.monotonic() - began) * 1000)):>8} {event_line(entry)}")
+        common.say(_timed(int((time.monotonic() - began) * 1000), event_line(entry)))
 
     yield tell
 
@@ -90,10 +90,13 @@ def followed(looker: Onlooker, run: Run, entries: list[Entry]) -> Iterator[Entry
             time.sleep(_LOOK)
 
 
-def lines_of(listing: Listing, each: Entry | Heard) -> Iterator[tuple[int, str]]:
-    """The lines that something is told in, each with its time; what was said before comes first."""
-    if isinstance(each, Heard):
-        yield from ((heard.at, text) for heard, text in listing.add(each))
-        return
-    yield from ((heard.at, text) for heard, text in listing.rest(each.path))
-    yield each.at, event_line(each)
+def lines_of(run: Run, listing: Listing, each: Entry | Heard) -> Iterator[str]:
+    """The lines that something is told in, each with its time in the run; what was said before comes first."""
+    for heard, text in listing.add(each) if isinstance(each, Heard) else listing.rest(each.path):
+        yield _timed(heard.at - run.created_at, text)
+    if isinstance(each, Entry):
+        yield _timed(each.at - run.created_at, event_line(each))
+
+
+def _timed(milliseconds: int, text: str) -> str:
+    return f"{'+' + ago(milliseconds):>8} {text}"

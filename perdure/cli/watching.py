@@ -13,7 +13,7 @@ from perdure.cli import completion
 from perdure.cli.common import Common, command
 from perdure.cli.exits import Exit
 from perdure.cli.overhearing import Heard, Listing
-from perdure.cli.printing import ago, line
+from perdure.cli.printing import line
 from perdure.cli.progress import followed, lines_of, overhearing
 from perdure.cli.runs import ended
 from perdure.cli.steps import Fold, checked
@@ -59,7 +59,7 @@ def _shown(
         listing = Listing()
 
         def tell(each: Entry | Heard) -> None:
-            for at, text in lines_of(listing, each):
-                common.say(f"{'+' + ago(at - run.created_at):>8} {text}")
+            for text in lines_of(run, listing, each):
+                common.say(text)
 
         yield tell
