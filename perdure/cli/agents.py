@@ -70,7 +70,7 @@ def agents(common: Common, names: tuple[str, ...], live: bool, env: tuple[str, .
     """
     import anyio
 
-    models = [name for name in names if "/" in name]
+    models = list(dict.fromkeys(name for name in names if "/" in name))
     if models and not live:
         raise click.UsageError(f"{models[0]} is a model, of which nothing is installed: ask it with --live")
     found = anyio.run(look_for_all)
@@ -108,12 +108,12 @@ def _live(common: Common, found: list[Found], models: list[str], env: tuple[str,
 
 
 def _named(found: list[Found], names: list[str]) -> list[Found]:
-    """Those that are meant: by the name of the class or of the program, in whatever case."""
+    """Those that are meant, each once: by the name of the class or of the program, in whatever case."""
     known = {each.lower(): agent for agent in found for each in (agent.agent, agent.program) if each}
     for name in names:
         if name.lower() not in known:
             raise click.UsageError(f"there is no coding agent {name!r}; there are: {', '.join(f.agent for f in found)}")
-    return [known[name.lower()] for name in names]
+    return list(dict.fromkeys(known[name.lower()] for name in names))
 
 
 def adapters() -> Iterator[tuple[type[Harness], Adapter[Any]]]:  # of whatever agent

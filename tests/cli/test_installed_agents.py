@@ -215,6 +215,13 @@ def test_what_is_named_and_not_installed_does_not_work(terminal: Terminal, claud
     assert "ClaudeCode  works" in said.out
 
 
+def test_what_is_named_twice_is_asked_once(terminal: Terminal, claude: Path) -> None:
+    said = terminal.here("agents", "--live", "claude", "ClaudeCode", "--json")
+
+    assert said.code == 0, said.err
+    assert [tried["agent"] for tried in said.document["tried"]] == ["ClaudeCode"]
+
+
 def test_a_model_is_asked_too(terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     with Provider(in_order("Ready.", Said(status=429, error="slow down"))) as at:
