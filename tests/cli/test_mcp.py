@@ -279,9 +279,6 @@ def test_a_run_that_takes_longer_goes_on_until_the_server_ends_and_is_parked_the
     assert terminal.here("resume", run_id, "--json").document["output"] == "open"
 
 
-# -- the run of the agent itself -------------------------------------------------------------------------------------
-
-
 def test_what_two_calls_drive_at_once_is_all_stopped_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=30)
     old, first, second = (MagicMock(spec=subprocess.Popen) for _ in range(3))
@@ -312,6 +309,9 @@ def test_what_two_calls_drive_at_once_is_all_stopped_at_the_end(monkeypatch: pyt
 
     first.terminate.assert_called_once()
     second.terminate.assert_called_once()
+
+
+# -- the run of the agent itself -------------------------------------------------------------------------------------
 
 
 def test_nothing_is_done_to_the_run_that_is_named(terminal: Terminal) -> None:
