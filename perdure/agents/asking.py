@@ -165,6 +165,7 @@ class _Turn:
         return None
 
     async def _answered(self, agent: Answering) -> Reply:
+        # Asked for none, it ends those of an agent that was given up.
         offers = await self._servers.offered(self._agent.mcp if isinstance(self._agent, Model) else ())
         if isinstance(self._agent, Model):
             _all_known(self._agent, [offer for _, offer in offers])
