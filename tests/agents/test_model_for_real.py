@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 import pytest
 from click.testing import CliRunner
+from loading import loaded
 from returns.result import Success
 from scenes import until
 from tiny_model import missing, tiny_model
@@ -22,7 +23,6 @@ from tiny_model import missing, tiny_model
 import perdure
 from perdure import Do, Model, Waiting, ask, workflow
 from perdure.cli.main import cli
-from perdure.interpreters.durable.adapters import places
 
 pytestmark = [pytest.mark.tiny_model, pytest.mark.skipif(bool(missing()), reason=missing() or "it is there")]
 
@@ -97,8 +97,7 @@ def test_what_it_answers_is_of_the_type_that_was_asked_and_its_tokens_are_shown(
 def test_it_researches_plans_and_writes_what_a_person_approved(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    block = places.load(places.Target(f"{EXAMPLE}:ship", str(EXAMPLE.parent)))
-    example: Any = sys.modules[block.fn.__module__]
+    example = loaded(EXAMPLE, "ship")
     crew = example.Crew(*(model(server, examples) for examples in (RESEARCHED, PLANNED, WRITTEN)))
     monkeypatch.setattr(example, "LIVE", crew)
     with perdure.open(tmp_path / "runs.db") as store:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import loaded
 from plans import without_agents
 from returns.result import Failure, Success
 
 from perdure import Denied, Do, Exhausted, Scripted, approval, ask, plan, saga, suspend, workflow
 from perdure.cli import policies
 from perdure.core.workflow import block_of
-from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.plan.policy import Policy, Verdict, judge
 from perdure.interpreters.plan.survey import survey
 from perdure.testing import PlanSnapshot, assert_crash_safe, each, simulate
@@ -35,8 +34,7 @@ STANDING_IN, COMMANDS = {"rules.py", "playground.py"}, {"world.py"}
 
 def flow(file: str, name: str) -> Any:
     """A workflow of the example, as a run will find it again."""
-    block = places.load(places.Target(f"{FOLDER / file}.py:{name}", str(FOLDER)))
-    return getattr(sys.modules[block.fn.__module__], name)
+    return getattr(loaded(FOLDER / f"{file}.py", name), name)
 
 
 @pytest.fixture(autouse=True)
@@ -485,35 +483,23 @@ def test_a_breach_of_a_policy_is_found(policy: str) -> None:
 # -- on SQLite, by hand ----------------------------------------------------------------------------------------------
 
 
-def cli(*arguments: str, folder: Path) -> tuple[int, Any]:
-    """Run `perdure … --json` in a folder: its exit code and its document."""
-    done = subprocess.run(
-        [sys.executable, "-m", "perdure", *arguments, "--json"],
-        cwd=folder,
-        env={**os.environ, "PERDURE_DB": str(folder / "runs.db")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout)
-
-
-def test_a_stranger_takes_a_release_through_its_gates_by_the_command_line(shop: str, tmp_path: Path) -> None:
+def test_a_stranger_takes_a_release_through_its_gates_by_the_command_line(
+    shop: str, cli: Callable[..., tuple[int, Any]]
+) -> None:
     for named in list(STAGES)[:6]:
         simulate(stage(named, shop), answers=people()).value()
 
     codes = [
-        cli("run", f"{FOLDER}/shipping.py:ship", "-a", "folder=shop", "--id", "s1", folder=tmp_path)[0],
-        cli("approve", "s1", "ship-it", "--by", "ann", folder=tmp_path)[0],
-        cli("resume", "s1", folder=tmp_path)[0],
-        cli("run", f"{FOLDER}/landing.py:land_and_deploy", "-a", "folder=shop", "--id", "l1", folder=tmp_path)[0],
-        cli("approve", "l1", "confirm-setup", "--by", "ann", folder=tmp_path)[0],
-        cli("resume", "l1", folder=tmp_path)[0],
+        cli("run", f"{FOLDER}/shipping.py:ship", "-a", "folder=shop", "--id", "s1")[0],
+        cli("approve", "s1", "ship-it", "--by", "ann")[0],
+        cli("resume", "s1")[0],
+        cli("run", f"{FOLDER}/landing.py:land_and_deploy", "-a", "folder=shop", "--id", "l1")[0],
+        cli("approve", "l1", "confirm-setup", "--by", "ann")[0],
+        cli("resume", "l1")[0],
     ]
     before = page(shop, "Ann")
-    codes += [cli("approve", "l1", "merge-it", "--by", "ann", folder=tmp_path)[0]]
-    ended, document = cli("resume", "l1", folder=tmp_path)
+    codes += [cli("approve", "l1", "merge-it", "--by", "ann")[0]]
+    ended, document = cli("resume", "l1")
 
     assert codes == [3, 0, 0, 3, 0, 3, 0]
     assert (ended, document["state"]) == (0, "succeeded")

@@ -250,10 +250,10 @@ def test_research_plan_and_work_are_done_by_whoever_can(place: Place, models: Mo
     assert KEY not in place.kept()
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_model_betters_a_workflow_if_a_person_approves_of_what_commands_found_nothing_wrong_with(
-    place: Place, models: Models, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    place: Place, models: Models
 ) -> None:
-    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy"))
     file = place.work / "flow.py"
     file.write_text(
         "from perdure import Do, step, workflow\n\n\n@step\ndef greet(name: str) -> str:\n    return name\n\n\n"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import loaded
 from plans import without_agents
 from returns.result import Failure, Success
 
 import perdure
 from perdure import Denied, Exhausted, plan
-from perdure.interpreters.durable.adapters import places
 from perdure.testing import assert_crash_safe, each, simulate
 
 ANSWERS = """\
@@ -54,11 +53,7 @@ def answer(question: str) -> Do[str, StepFault | Exhausted[str]]:
 BETTER = ANSWERS.replace("one sentence.", "one sentence. Name the order.")
 APPROVE = {"approve-change": "approve"}
 
-
-@pytest.fixture(autouse=True)
-def warm(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What mypy found out of the libraries is found out once."""
-    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy"))
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 @pytest.fixture
@@ -67,8 +62,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PERDURE_DB", str(tmp_path / "runs.db"))
     (tmp_path / "answers.py").write_text(ANSWERS)
-    block = places.load(places.Target(f"{tmp_path}/answers.py:answer", str(tmp_path)))
-    answer = sys.modules[block.fn.__module__].answer
+    answer = loaded(tmp_path / "answers.py", "answer").answer
     with perdure.open(tmp_path / "runs.db") as store:
         for question in ("Where?", "When?", "urgent: where?"):
             store.start(answer(question)).result()

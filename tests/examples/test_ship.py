@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from returns.result import Failure, Success
 
 import perdure
 from perdure import Approved, Denied, Model, Waiting, plan, run_in_memory
-from perdure.interpreters.durable.adapters import places
 from perdure.testing import assert_crash_safe
 
 ROOT = Path(__file__).parents[2]
@@ -24,12 +22,11 @@ EXAMPLE = ROOT / "examples" / "ship.py"
 
 
 @pytest.fixture
-def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The example as the module that a run will find again; its agents think fast and leave a witness."""
+def example(example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Its agents think fast and leave a witness."""
     monkeypatch.setenv("SHIP_SECONDS", "0")
     monkeypatch.setenv("SHIP_LEDGER", str(tmp_path / "ledger"))
-    block = places.load(places.Target(f"{EXAMPLE}:ship", str(EXAMPLE.parent)))
-    return sys.modules[block.fn.__module__]
+    return example
 
 
 def executed(tmp_path: Path) -> Counter[str]:

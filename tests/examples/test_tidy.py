@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from returns.result import Failure, Success
 
 import perdure
 from perdure import Approved, Denied, Waiting, run_in_memory
-from perdure.interpreters.durable.adapters import places
 from perdure.testing import assert_crash_safe
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tidy.py"
@@ -46,34 +45,14 @@ with perdure.open(sys.argv[1], handlers={Step: handle}) as store:
 """
 
 
-def load() -> Any:
-    """The example as the module that a run will find again."""
-    block = places.load(places.Target(f"{EXAMPLE}:tidy", str(EXAMPLE.parent)))
-    return sys.modules[block.fn.__module__]
-
-
 def sources(folder: Path) -> dict[str, bytes]:
     """Every Python file of a package."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.py"))}
 
 
-def cli(*arguments: str, folder: Path) -> tuple[int, Any]:
-    """Run `perdure … --json` in a folder: its exit code and its document."""
-    done = subprocess.run(
-        [sys.executable, "-m", "perdure", *arguments, "--json"],
-        cwd=folder,
-        env={**os.environ, "PERDURE_DB": str(folder / "runs.db")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout)
-
-
-def test_the_approval_shows_the_findings_and_nothing_is_fixed_before_it(tmp_path: Path) -> None:
+def test_the_approval_shows_the_findings_and_nothing_is_fixed_before_it(example: Any, tmp_path: Path) -> None:
     with perdure.open(tmp_path / "runs.db") as store:
-        resting = store.start(load().tidy(str(PACKAGE), str(tmp_path / "work"))).result()
+        resting = store.start(example.tidy(str(PACKAGE), str(tmp_path / "work"))).result()
         (gate,) = store.inbox()
 
     assert isinstance(resting, Waiting)
@@ -84,10 +63,10 @@ def test_the_approval_shows_the_findings_and_nothing_is_fixed_before_it(tmp_path
     assert sources(tmp_path / "work" / "cattrs") == sources(PACKAGE)
 
 
-def test_what_was_approved_is_fixed_in_the_copy_alone(tmp_path: Path) -> None:
+def test_what_was_approved_is_fixed_in_the_copy_alone(example: Any, tmp_path: Path) -> None:
     before = sources(PACKAGE)
     with perdure.open(tmp_path / "runs.db") as store:
-        handle = store.start(load().tidy(str(PACKAGE), str(tmp_path / "work")))
+        handle = store.start(example.tidy(str(PACKAGE), str(tmp_path / "work")))
         handle.result()
         store.approve(handle.run_id, by="ann")
         outcome = handle.result()
@@ -102,12 +81,10 @@ def test_what_was_approved_is_fixed_in_the_copy_alone(tmp_path: Path) -> None:
     assert len([file for file in after if after[file] != before[file]]) == report.files
 
 
-def test_a_denial_is_an_outcome_and_fixes_nothing(tmp_path: Path) -> None:
-    tidy = load()
-
+def test_a_denial_is_an_outcome_and_fixes_nothing(example: Any, tmp_path: Path) -> None:
     outcome = asyncio.run(
         run_in_memory(
-            tidy.tidy(str(PACKAGE), str(tmp_path)), answers={"apply-fixes": Denied(by="ann", note="not today")}
+            example.tidy(str(PACKAGE), str(tmp_path)), answers={"apply-fixes": Denied(by="ann", note="not today")}
         )
     )
 
@@ -117,43 +94,40 @@ def test_a_denial_is_an_outcome_and_fixes_nothing(tmp_path: Path) -> None:
     assert sources(tmp_path / "cattrs") == sources(PACKAGE)
 
 
-def test_no_crash_changes_what_is_reported_and_the_real_package_is_mended_once(tmp_path: Path) -> None:
-    proved = assert_crash_safe(load().tidy(str(PACKAGE), str(tmp_path / "work")), answers="approve")
+def test_no_crash_changes_what_is_reported_and_the_real_package_is_mended_once(example: Any, tmp_path: Path) -> None:
+    proved = assert_crash_safe(example.tidy(str(PACKAGE), str(tmp_path / "work")), answers="approve")
 
     assert proved.tried[0].runs == proved.tried[0].of > 30
     assert sources(tmp_path / "work" / "cattrs") != sources(PACKAGE)
 
 
-def test_a_copy_that_would_replace_its_source_is_refused(tmp_path: Path) -> None:
-    tidy, package = load(), tmp_path / "package"
+def test_a_copy_that_would_replace_its_source_is_refused(example: Any, tmp_path: Path) -> None:
+    package = tmp_path / "package"
     package.mkdir()
     (package / "kept.py").write_text("import os\n")
 
-    outcome = asyncio.run(run_in_memory(tidy.tidy(str(package), str(tmp_path))))
+    outcome = asyncio.run(run_in_memory(example.tidy(str(package), str(tmp_path))))
 
-    assert outcome == Failure(tidy.Overlap(str(package), str(package)))
+    assert outcome == Failure(example.Overlap(str(package), str(package)))
     assert sources(package) == {"kept.py": b"import os\n"}
 
 
-def test_what_ruff_refuses_is_a_typed_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tidy = load()
-    monkeypatch.setattr(tidy, "RULES", "NOSUCHRULE")
+def test_what_ruff_refuses_is_a_typed_failure(example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(example, "RULES", "NOSUCHRULE")
 
-    outcome = asyncio.run(run_in_memory(tidy.tidy(str(PACKAGE), str(tmp_path)), answers={"apply-fixes": Approved()}))
+    outcome = asyncio.run(run_in_memory(example.tidy(str(PACKAGE), str(tmp_path)), answers={"apply-fixes": Approved()}))
 
     assert isinstance(outcome, Failure)
     failure = outcome.failure()
-    assert isinstance(failure, tidy.RuffFailed)
+    assert isinstance(failure, example.RuffFailed)
     assert failure.status == 2
     assert "NOSUCHRULE" in failure.said
 
 
-def test_the_command_line_runs_asks_and_goes_on(tmp_path: Path) -> None:
-    begun, waiting = cli(
-        "run", f"{EXAMPLE}:tidy", "-a", f"source={PACKAGE}", "-a", f"work={tmp_path / 'work'}", folder=tmp_path
-    )
-    approved, _ = cli("approve", "@last", "--by", "ann", folder=tmp_path)
-    ended, document = cli("resume", "@last", folder=tmp_path)
+def test_the_command_line_runs_asks_and_goes_on(cli: Callable[..., tuple[int, Any]], tmp_path: Path) -> None:
+    begun, waiting = cli("run", f"{EXAMPLE}:tidy", "-a", f"source={PACKAGE}", "-a", f"work={tmp_path / 'work'}")
+    approved, _ = cli("approve", "@last", "--by", "ann")
+    ended, document = cli("resume", "@last")
 
     assert (begun, approved, ended) == (3, 0, 0)
     assert waiting["state"] == "waiting-approval"
@@ -161,11 +135,11 @@ def test_the_command_line_runs_asks_and_goes_on(tmp_path: Path) -> None:
     assert document["output"]["compiles"] is True
 
 
-def test_a_worker_killed_between_fixes_repeats_none_that_was_finished(tmp_path: Path) -> None:
-    tidy, database = load(), tmp_path / "runs.db"
+def test_a_worker_killed_between_fixes_repeats_none_that_was_finished(example: Any, tmp_path: Path) -> None:
+    database = tmp_path / "runs.db"
     with perdure.open(database) as store:
-        whole = store.start(tidy.tidy(str(PACKAGE), str(tmp_path / "whole")))
-        cut = store.start(tidy.tidy(str(PACKAGE), str(tmp_path / "cut")))
+        whole = store.start(example.tidy(str(PACKAGE), str(tmp_path / "whole")))
+        cut = store.start(example.tidy(str(PACKAGE), str(tmp_path / "cut")))
         for handle in (whole, cut):
             handle.result()
             store.approve(handle.run_id)

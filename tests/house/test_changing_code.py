@@ -12,11 +12,11 @@ from typing import Any
 import attrs
 import pytest
 from click.testing import CliRunner
+from loading import loaded
 
 import perdure
 from perdure import Waiting
 from perdure.cli.main import cli
-from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.errors import Corrupt, Drifted
 
 PAGE = Path(__file__).parents[2] / "docs" / "changing-code.md"
@@ -122,8 +122,7 @@ def resumed(tmp_path: Path, old: str, new: str) -> str:
     file = tmp_path / "flows.py"
     file.write_text(old)
     with perdure.open(tmp_path / "runs.db") as store:
-        block = places.load(places.Target(f"{file}:flow", str(tmp_path)))
-        module = sys.modules[block.fn.__module__]
+        module = loaded(file, "flow")
         assert isinstance(store.start(module.flow(5), id="r").result(), Waiting)
         recorded = store.journal("r")
     del sys.modules[module.__name__]
@@ -153,7 +152,7 @@ def foreseen(tmp_path: Path, old: str, new: str) -> dict[str, Any]:
     file, database = tmp_path / "flows.py", tmp_path / "runs.db"
     file.write_text(old)
     with perdure.open(database) as store:
-        module = sys.modules[places.load(places.Target(f"{file}:flow", str(tmp_path))).fn.__module__]
+        module = loaded(file, "flow")
         assert isinstance(store.start(module.flow(5), id="r").result(), Waiting)
     del sys.modules[module.__name__]
     file.write_text(new)
