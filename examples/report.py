@@ -16,6 +16,8 @@ import attrs
 from perdure import Agent, Do, Effect, Model, Scripted, StepFault, ask, step, workflow
 from perdure.components import debate
 
+SO_FAR = "\n\nSaid so far:\n"
+
 
 @attrs.frozen
 class Claim:
@@ -47,7 +49,7 @@ def arguing(side: str) -> Callable[[str], Claim]:
     """Somebody who reads out the next line of the sources that is marked as being for their side."""
 
     def claim(prompt: str) -> Claim:
-        sources, _, said = prompt.partition("\n\nSaid so far:\n")
+        sources, _, said = prompt.partition(SO_FAR)
         left = [line for line in sources.splitlines() if line.startswith(f"{side}: ") and line not in said]
         return Claim(left[0].partition(": ")[2], left[0]) if left else Claim("I have nothing to add.", "")
 
@@ -56,7 +58,7 @@ def arguing(side: str) -> Callable[[str], Claim]:
 
 def judge(prompt: str) -> Verdict:
     """Whoever could quote more is right."""
-    said = prompt.partition("\n\nSaid so far:\n")[2]
+    said = prompt.partition(SO_FAR)[2]
     pro, con = (said.count(f"({side}: ") for side in ("For", "Against"))
     return Verdict(pro > con, f"{pro} for it, {con} against it.")
 
@@ -101,7 +103,7 @@ def report(question: str, folder: str, rounds: int = 2, live: bool = False) -> D
 
     def told(said: Said) -> str:
         claims = [f"- {claim.text} ({claim.quote})" for pair in said for claim in pair]
-        return f"{question}\n\nSources:\n{sources}\n\nSaid so far:\n" + "\n".join(claims)
+        return f"{question}\n\nSources:\n{sources}{SO_FAR}" + "\n".join(claims)
 
     def side(agent: Agent, what: str) -> Callable[[Said], Effect[Claim, StepFault]]:
         rule = f"Argue for the answer {what}, by one new claim. Quote the sources word for word."
