@@ -192,7 +192,7 @@ def tried(folder: str, change: Change) -> Fixed:
     after = written(folder, change)
     if after == before:
         return Fixed(change.message, "nothing to do")
-    if checked(Path(folder, "work")).approved:
+    if checks_of(folder).approved:
         return Fixed(change.message, "verified")
     git(folder, "revert", "--no-edit", after)
     return Fixed(change.message, "reverted")
@@ -253,14 +253,14 @@ def find_request(folder: str) -> Result[Release, Stopped]:
     file = Path(folder, "artefacts", "request.md")
     if not file.exists():
         return Failure(Stopped("land", "there is no request: run ship first"))
-    title, *_, head = file.read_text().split("\n\n")
+    title, *_, head = file.read_text().rstrip().split("\n\n")
     version, name = title.removeprefix("v").split(" ", 1)
     git(folder, "fetch", "-q", "origin")
-    if git(folder, "rev-parse", f"origin/{name}") != head.strip():
+    if git(folder, "rev-parse", f"origin/{name}") != head:
         return Failure(Stopped("land", f"{name} has moved since the request: run ship again"))
-    if git(folder, "merge-base", "origin/main", head.strip()) != git(folder, "rev-parse", "origin/main"):
+    if git(folder, "merge-base", "origin/main", head) != git(folder, "rev-parse", "origin/main"):
         return Failure(Stopped("land", f"main has moved, and {version} may be taken: run ship again"))
-    return Success(Release(name, version, head.strip()))
+    return Success(Release(name, version, head))
 
 
 @step
