@@ -101,20 +101,8 @@ def test_a_cycle_goes_from_an_idea_to_a_live_release_and_a_look_back(shop: str) 
     assert git(shop, "show", "main:VERSION") == "0.2.0\n"
     kept = {file.stem for file in Path(shop, "artefacts").glob("*.md")}
     assert kept == {
-        *(
-            "design",
-            "plan-ceo",
-            "plan-eng",
-            "plan-devex",
-            "plan",
-            "review",
-            "qa",
-            "cso",
-            "ship",
-            "request",
-            "readiness",
-        ),
-        *("deploy", "canary", "retro"),
+        *("design", "plan-ceo", "plan-eng", "plan-devex", "plan", "review", "qa", "cso"),
+        *("ship", "request", "readiness", "deploy", "canary", "retro"),
     }
 
 
@@ -123,7 +111,7 @@ def test_what_the_commands_refuse_is_built_again_with_what_they_said(shop: str) 
 
     first, second = sim.asked("build")
     assert "attempt: None" in first.given
-    assert "NameError" in second.given or "nam" in second.given.partition("attempt: ")[2]
+    assert "NameError" in second.given.partition("attempt: ")[2]
 
 
 def test_each_mended_bug_has_a_commit_and_a_test_of_its_own(shop: str) -> None:
