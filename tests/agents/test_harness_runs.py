@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -232,12 +234,19 @@ class Cut:
     code: int
 
 
+def noted(place: Path) -> bool:
+    """Whether it is recorded which conversation the agent began: a worker that dies before that begins another."""
+    with contextlib.closing(sqlite3.connect(f"file:{place / 'runs.db'}?mode=ro", uri=True)) as database:
+        return bool(database.execute("SELECT 1 FROM journal WHERE kind = 'note'").fetchall())
+
+
 def cut(place: Path, end: Callable[[subprocess.Popen[bytes]], None]) -> Cut:
     words = ("run", "flows.py:flow", "-i", '"work hard"', "--id", "r", "--json")
     worker = subprocess.Popen(
         [sys.executable, "-m", "perdure", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     until((place / "written").exists, "the first byte of the tool")
+    until(lambda: noted(place), "the record of the conversation")
     end(worker)
     return Cut(number_in(place / "tool"), worker.wait(30))
 
