@@ -267,6 +267,9 @@ class Harness:
         model: The model that it uses, as it spells it; None leaves that to its settings.
         system: What it is told beside its own instructions.
         access: What it may do.
+        network: Whether its commands and its web tools may reach the network, also those that its provider runs for
+            it. None: as its `access` and `tools` have it. True: where those have none, it gets web tools. What cannot
+            be kept is refused. Its model is always reached, and servers of tools are programs of their own.
         cwd: Where it works; by default the working directory of the worker.
         worktree: It works in a git worktree of its own, beside the repository of `cwd`.
         env: Names of the environment variables that it is given beside the harmless ones.
@@ -282,6 +285,7 @@ class Harness:
     model: str | None = None
     system: str = ""
     access: Access = "edit"
+    network: bool | None = None
     cwd: str | None = None
     worktree: bool = False
     env: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_variables)

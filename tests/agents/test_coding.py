@@ -25,7 +25,19 @@ from perdure.agents.harness.known import adapter_of
 from perdure.agents.places import mark_of
 from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Unanswered, Wanted, Warned
 from perdure.agents.secrets import HIDDEN
-from perdure.core.agents import Acp, ClaudeCode, Codex, Command, Harness, Limits, McpServer, OpenCode, Pi
+from perdure.core.agents import (
+    Acp,
+    Antigravity,
+    ClaudeCode,
+    Codex,
+    Command,
+    Gemini,
+    Harness,
+    Limits,
+    McpServer,
+    OpenCode,
+    Pi,
+)
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Approved, Ask, Denied
 
@@ -472,6 +484,73 @@ def test_what_cannot_be_said_to_a_harness_is_refused(agent: Harness, said: str, 
     error = refusal(agent, claude("end()"))
 
     assert (error.kind, error.message) == ("config", said)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        ClaudeCode(access="full", network=False),
+        ClaudeCode(tools=["Read", "WebFetch"], network=False),
+        ClaudeCode(tools=["Bash(pytest:*)"], network=False),
+        Codex(access="full", network=False),
+        Pi(access="full", network=False),
+        Pi(tools=["read", "bash"], network=False),
+        Gemini(access="full", network=False),
+        OpenCode(access="full", network=False),
+        Antigravity(access="full", network=False),
+        Antigravity(tools=["view_file", "run_command"], network=False),
+    ],
+)
+def test_who_has_tools_that_nothing_keeps_from_the_network_is_not_started(agent: Harness, claude: Any) -> None:
+    error = refusal(agent, claude("end()"))
+
+    assert error.kind == "config"
+    assert error.message.endswith(
+        "has tools that nothing keeps from the network: say less by access=… or tools=…, or take network out"
+    )
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        ClaudeCode(access="full", tools=["Read"], network=True),
+        Pi(access="read", network=True),
+        Pi(network=True),
+        Pi(access="full", tools=["read"], network=True),
+        Antigravity(access="full", tools=["view_file"], network=True),
+    ],
+)
+def test_who_has_no_tools_for_the_network_cannot_be_let_onto_it(agent: Harness, claude: Any) -> None:
+    error = refusal(agent, claude("end()"))
+
+    assert error.kind == "config"
+    assert error.message.endswith("has no tools for the network: say more by access=… or tools=…, or take network out")
+
+
+@pytest.mark.parametrize("make", [ClaudeCode, Codex, Antigravity, Gemini, OpenCode])
+def test_who_asks_a_person_cannot_be_kept_from_the_network(make: Any, claude: Any) -> None:
+    error = refusal(make(access="read", confirm=True, network=False), claude("end()"))
+
+    assert error.kind == "config"
+    assert error.message.endswith("may be let onto the network by a person: take confirm out, or take network out")
+
+
+@pytest.mark.parametrize("network", [True, False])
+@pytest.mark.parametrize("agent", [Command(["cat"]), Acp(command=["x"]), Acp(command=["x"], confirm=True)])
+def test_who_cannot_be_told_about_the_network_is_not_started(agent: Harness, network: bool, claude: Any) -> None:
+    error = refusal(attrs.evolve(agent, network=network), claude("end()"))
+
+    assert error.kind == "config"
+    assert error.message.endswith("cannot be told about the network: take network out")
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_what_is_said_of_the_network_and_can_be_kept_is_done(network: bool, claude: Any, tmp_path: Path) -> None:
+    environ = claude("end(sys.argv[sys.argv.index('--tools') + 1])")
+
+    told = answer(ClaudeCode(cwd=str(tmp_path), access="read", network=network), environ).text
+
+    assert told == ("Read,Glob,Grep,WebFetch,WebSearch" if network else "Read,Glob,Grep")
 
 
 def test_no_more_of_a_harness_run_at_once_than_its_adapter_allows(tmp_path: Path) -> None:

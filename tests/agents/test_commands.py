@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
+from perdure.agents.harness import antigravity_child
 from perdure.agents.harness.adapter import Room, Say
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.process import Launch
@@ -146,12 +147,112 @@ def test_who_may_only_edit_gets_no_shell() -> None:
     assert "--tools" not in launched(Pi(access="full")).argv
 
 
+def test_who_is_let_onto_the_network_has_what_reaches_it_without_asking() -> None:
+    claude = launched(ClaudeCode(access="read", network=True))
+    assert after(claude, "--tools") == after(claude, "--allowedTools") == "Read,Glob,Grep,WebFetch,WebSearch"
+    asking = launched(ClaudeCode(network=True, confirm=True))
+    assert "WebFetch" in after(asking, "--allowedTools").split(",")
+    assert "Bash" not in after(asking, "--allowedTools").split(",")
+    for codex in (launched(Codex(network=True)), launched(Codex(network=True, confirm=True))):
+        assert network_of(codex) == {"sandbox_workspace_write": {"network_access": True}, "web_search": "live"}
+    for access, edit in [("read", "deny"), ("edit", "allow")]:
+        assert permission_of(launched(OpenCode(access=access, network=True))) == {  # type: ignore[arg-type]  # one of two
+            "edit": edit,
+            "bash": "deny",
+            "webfetch": "allow",
+            "websearch": "allow",
+        }
+    assert permission_of(launched(OpenCode(network=True, confirm=True)))["bash"] == "ask"
+    for gemini in (launched(Gemini(access="read", network=True)), launched(Gemini(network=True, confirm=True))):
+        assert policy_of(gemini)["toolName"] == ["web_fetch", "google_web_search"]
+        assert policy_of(gemini)["decision"] == "allow"
+    antigravity = settings_of(launched(Antigravity(access="read", network=True)))
+    assert antigravity_child.allowed(antigravity) == (
+        "view_file",
+        "list_directory",
+        "search_directory",
+        "find_file",
+        "search_web",
+        "read_url_content",
+    )
+
+
+def test_who_is_kept_from_the_network_has_nothing_that_reaches_it() -> None:
+    assert launched(ClaudeCode(network=False)) == launched(ClaudeCode())
+    assert launched(Pi(network=False)) == launched(Pi())
+    assert launched(Antigravity(network=False)) == launched(Antigravity())
+    codex = {
+        "sandbox_workspace_write": {"network_access": False},
+        "web_search": "disabled",
+        "features": {"apps": False},
+    }
+    assert network_of(launched(Codex(network=False))) == codex
+    gemini = policy_of(launched(Gemini(network=False)))
+    assert gemini["toolName"] == ["web_fetch", "google_web_search", "run_shell_command"]
+    assert gemini["decision"] == "deny"
+    opencode = launched(OpenCode(network=False))
+    denied = {"edit": "allow", "bash": "deny", "webfetch": "deny", "websearch": "deny"}
+    assert permission_of(opencode) == denied
+    ours = json.loads(opencode.env["OPENCODE_CONFIG_CONTENT"])["agent"][after(opencode, "--agent")]
+    assert ours == {"mode": "primary", "permission": {**denied, "task": "deny"}}
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_of_who_says_nothing_of_the_network_no_harness_is_told_of_it(make: Any) -> None:
+    launch = launched(make())
+
+    told = "\n".join([*launch.argv, *launch.files.values(), *launch.env.values()])
+    assert not any(word in told for word in ("network_access", "web_search", "WebSearch", "websearch", "policy"))
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_a_repair_needs_no_network(make: Any) -> None:
+    agent = make(network=True, access="full" if make is Pi else "edit")
+    launch = launched(agent, session={"thread": "t", "counted": {}} if make is Codex else "s", repair=True)
+
+    kept = {
+        Antigravity: lambda: settings_of(launch)["network"] is False,
+        ClaudeCode: lambda: after(launch, "--tools") == "",
+        Codex: lambda: network_of(launch)["web_search"] == "disabled",
+        Pi: lambda: "--no-tools" in launch.argv,
+        Gemini: lambda: policy_of(launch)["decision"] == "deny",
+        OpenCode: lambda: {permission_of(launch)[tool] for tool in ("webfetch", "websearch", "bash")} == {"deny"},
+    }
+    assert kept[make]()
+
+
+def network_of(launch: Launch) -> dict[str, Any]:
+    """What Codex is told about the network."""
+    told: dict[str, Any] = {}
+    for setting in launch.argv[launch.argv.index("-c") :]:
+        if setting.startswith(("sandbox_workspace_write", "web_search", "features")):
+            told |= tomllib.loads(setting)
+    return told
+
+
+def permission_of(launch: Launch) -> dict[str, str]:
+    """What OpenCode may do."""
+    permission: dict[str, str] = json.loads(launch.env["OPENCODE_CONFIG_CONTENT"])["permission"]
+    return permission
+
+
+def policy_of(launch: Launch) -> dict[str, Any]:
+    """The one rule that Gemini is given."""
+    (rule,) = tomllib.loads(launch.files[Path(after(launch, "--admin-policy"))])["rule"]
+    told: dict[str, Any] = rule
+    return told
+
+
 def test_tools_that_are_named_are_the_only_ones() -> None:
     launch = launched(ClaudeCode(tools=["Read", "Bash(pytest:*)", "Bash(ruff:*)"], mcp=[SERVER]))
 
     assert after(launch, "--tools") == "Read,Bash"
     assert after(launch, "--allowedTools") == "Read,Bash(pytest:*),Bash(ruff:*),mcp__wf"
     assert after(launched(Pi(tools=["read"])), "--tools") == "read"
+    assert after(launched(ClaudeCode(tools=["Read", "WebFetch"], network=True)), "--tools") == "Read,WebFetch"
+    assert antigravity_child.allowed(settings_of(launched(Antigravity(tools=["search_web"], network=True)))) == (
+        "search_web",
+    )
 
 
 @pytest.mark.parametrize("make", EVERY)
@@ -215,6 +316,7 @@ def test_antigravity_is_told_all_by_a_private_file() -> None:
         "session": "c",
         "fresh": "a-fresh-uuid",
         "access": "read",
+        "network": False,
         "tools": None,
         "asks": False,
         "turns": 3,

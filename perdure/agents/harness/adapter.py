@@ -9,7 +9,7 @@ end with 0 on every error.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -203,6 +203,8 @@ class Adapter(Generic[H]):
         most: How many run at once in this process: some take half a gigabyte.
         mcp: It can be given servers of tools.
         picks: It can be told which tools to use.
+        reaches: Whether the tools that it has may reach the network, with all that it is told; None where it cannot be
+            told about that.
         counts: It says how many tokens it used.
         prices: It says what it cost, of some models at least.
         fixed: Its command says it all: neither a model nor a program can be named beside.
@@ -222,11 +224,22 @@ class Adapter(Generic[H]):
     most: int = 4
     mcp: bool = True
     picks: bool = True
+    reaches: Callable[[H], bool] | None = None
     counts: bool = True
     prices: bool = True
     fixed: bool = False
     plain: bool = False
     confirms: bool = False
+
+
+def reached(agent: Harness) -> bool:
+    """Whether a harness that is told about the network reaches it: with full access, nothing keeps it from that."""
+    return agent.access == "full" or agent.network is True
+
+
+def beyond(tools: Iterable[str] | None, local: Iterable[str]) -> bool:
+    """Whether there are more tools than those that stay on the machine; None: all that there are."""
+    return tools is None or not set(tools) <= set(local)
 
 
 def introduced(agent: Harness, call: Call) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from perdure.agents.harness import antigravity_child
-from perdure.agents.harness.adapter import NOT_ALLOWED, Adapter, Object, Reading, Room, SessionLost, words
+from perdure.agents.harness.adapter import NOT_ALLOWED, Adapter, Object, Reading, Room, SessionLost, beyond, words
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted
 from perdure.core.agents import Antigravity
@@ -28,6 +28,7 @@ def command(agent: Antigravity, call: Call, room: Room) -> Launch:
         "session": call.session,
         "fresh": room.fresh,
         "access": "read" if call.repair else agent.access,
+        "network": bool(agent.network and not call.repair),
         "tools": list(agent.tools) if agent.tools is not None and not call.repair else None,
         "asks": asks,
         "turns": agent.limits.turns,
@@ -37,6 +38,11 @@ def command(agent: Antigravity, call: Call, room: Room) -> Launch:
     argv = (agent.program or sys.executable, "-I", program, str(settings))
     message = f"{json.dumps(call.message)}\n" if asks else call.message
     return Launch(argv, dict(room.env), room.cwd, message, {settings: json.dumps(told)}, talks=asks)
+
+
+def _reaches(agent: Antigravity) -> bool:
+    told = {"access": agent.access, "network": bool(agent.network), "tools": agent.tools}
+    return beyond(antigravity_child.allowed(told), antigravity_child.EDIT)
 
 
 @attrs.define
@@ -108,6 +114,7 @@ ADAPTER = Adapter(
     package="pip install google-antigravity",
     native=True,
     keys=("GEMINI_API_KEY",),
+    reaches=_reaches,
     prices=False,
     confirms=True,
 )

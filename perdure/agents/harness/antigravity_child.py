@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any  # the library has no types
 
 _READ = ("view_file", "list_directory", "search_directory", "find_file")
-_EDIT = (*_READ, "create_file", "edit_file")
+EDIT = (*_READ, "create_file", "edit_file")
+_WEB = ("search_web", "read_url_content")
 #: What it may only do if a person says so. Not all that there is: timers and agents of its own are not decided about.
-_ASKED = ("run_command", "search_web", "read_url_content")
+_ASKED = ("run_command", *_WEB)
 
 
 def say(**event: object) -> None:
@@ -51,7 +52,10 @@ class Person:
 
 def allowed(settings: dict[str, Any]) -> tuple[str, ...] | None:
     """The tools that it may use without more; None: all."""
-    return tuple(settings["tools"] or ()) or {"read": _READ, "edit": _EDIT, "full": None}[settings["access"]]
+    if settings["tools"]:
+        return tuple(settings["tools"])
+    tools = {"read": _READ, "edit": EDIT, "full": None}[settings["access"]]
+    return (*tools, *_WEB) if tools is not None and settings["network"] else tools
 
 
 def deciding(settings: dict[str, Any], hooks: Any, person: Person) -> list[Any]:
@@ -82,7 +86,7 @@ def config(settings: dict[str, Any], library: Any, policy: Any, decide: list[Any
     (state / "save").mkdir(mode=0o700, parents=True, exist_ok=True)
     tools = allowed(settings)
     if tools is not None and settings["asks"]:
-        tools = tuple(dict.fromkeys([*tools, *_EDIT, *_ASKED]))
+        tools = tuple(dict.fromkeys([*tools, *EDIT, *_ASKED]))
     more: dict[str, Any] = {}
     if settings["model"]:
         more["models"] = [types.ModelTarget(name=settings["model"], types=[types.ModelType.TEXT], endpoint=endpoint)]

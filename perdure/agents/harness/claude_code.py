@@ -13,7 +13,18 @@ from typing import Any
 
 import attrs
 
-from perdure.agents.harness.adapter import NOT_ALLOWED, Adapter, Object, Reading, Room, Say, SessionLost, added, words
+from perdure.agents.harness.adapter import (
+    NOT_ALLOWED,
+    Adapter,
+    Object,
+    Reading,
+    Room,
+    Say,
+    SessionLost,
+    added,
+    beyond,
+    words,
+)
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Usage, Wanted, Warned
 from perdure.core.agents import ClaudeCode
@@ -33,8 +44,9 @@ _QUIET = {
 }
 _READ = ("Read", "Glob", "Grep")
 _EDIT = (*_READ, "Edit", "Write", "NotebookEdit", "TodoWrite")
+_WEB = ("WebFetch", "WebSearch")
 #: What there is where a person can be asked. Not all that it has: some of its other tools ask nobody.
-_ALL = (*_EDIT, "Bash", "WebFetch", "WebSearch")
+_ALL = (*_EDIT, "Bash", *_WEB)
 
 
 def command(agent: ClaudeCode, call: Call, room: Room) -> Launch:
@@ -88,14 +100,22 @@ def _permitted(agent: ClaudeCode, call: Call) -> list[str]:
         return ["--tools", "", "--permission-mode", "dontAsk"]
     servers = [f"mcp__{server.name}" for server in agent.mcp]
     mode = ["--permission-mode", "default" if agent.confirm else "dontAsk"]
-    if agent.tools is not None:
-        names = ",".join(dict.fromkeys(tool.partition("(")[0] for tool in agent.tools))
-        return ["--tools", names, *mode, "--allowedTools", ",".join([*agent.tools, *servers])]
-    if agent.access == "full":
+    there = _there(agent)
+    if there is None:
         return ["--permission-mode", "bypassPermissions"]
-    allowed = _READ if agent.access == "read" else _EDIT
-    there = _ALL if agent.confirm else allowed
+    allowed = agent.tools if agent.tools is not None else there
+    if agent.confirm and agent.tools is None:
+        there = _ALL
     return ["--tools", ",".join(there), *mode, "--allowedTools", ",".join([*allowed, *servers])]
+
+
+def _there(agent: ClaudeCode) -> tuple[str, ...] | None:
+    """The tools that it has without a person; None: all."""
+    if agent.tools is not None:
+        return tuple(dict.fromkeys(tool.partition("(")[0] for tool in agent.tools))
+    if agent.access == "full":
+        return None
+    return (*(_READ if agent.access == "read" else _EDIT), *(_WEB if agent.network else ()))
 
 
 @attrs.define
@@ -212,5 +232,6 @@ ADAPTER = Adapter(
     native=True,
     logins=(".claude/.credentials.json",),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    reaches=lambda agent: beyond(_there(agent), _EDIT),
     confirms=True,
 )

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, reached, words
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Codex
@@ -27,7 +27,7 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
     argv = [agent.program or "codex", "exec", "--json", "--skip-git-repo-check"]
     argv += _SANDBOX["read" if call.repair else agent.access]
-    argv += settings(agent)
+    argv += settings(agent, call)
     files = {}
     if agent.isolated:
         argv += ["--ignore-user-config"]
@@ -43,9 +43,15 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     return Launch(tuple(argv), dict(room.env), room.cwd, call.message, files)
 
 
-def settings(agent: Codex) -> list[str]:
+def settings(agent: Codex, call: Call) -> list[str]:
     """What stands above its settings, whichever way it is spoken to."""
     argv = _setting("analytics.enabled", False) + _setting("check_for_update_on_startup", False)
+    network = agent.network and not call.repair
+    if network is not None:
+        argv += _setting("sandbox_workspace_write.network_access", network)
+        argv += _setting("web_search", "live" if network else "disabled")
+    if network is False:
+        argv += _setting("features.apps", False)  # tools that come with a login
     for server in agent.mcp:
         table = {
             "command": server.command[0],
@@ -181,5 +187,6 @@ ADAPTER = Adapter(
     logins=(".codex/auth.json",),
     keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
     picks=False,
+    reaches=reached,
     prices=False,
 )

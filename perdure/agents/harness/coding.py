@@ -79,6 +79,7 @@ class Coding:
             AgentError: It was told so.
         """
         agent, adapter = self.agent, self.adapter
+        reaches = adapter.reaches(agent) if adapter.reaches is not None else None
         refused = {
             "takes no servers of tools: take mcp out, or ask another agent": agent.mcp and not adapter.mcp,
             "cannot be told which tools to use: take tools out, and say access=…": (
@@ -95,6 +96,16 @@ class Coding:
             ),
             "cannot ask a person about single calls: take confirm out, and say what it may do by access=…": (
                 agent.confirm and not adapter.confirms
+            ),
+            "cannot be told about the network: take network out": agent.network is not None and reaches is None,
+            "has tools that nothing keeps from the network: say less by access=… or tools=…, or take network out": (
+                agent.network is False and reaches is True
+            ),
+            "has no tools for the network: say more by access=… or tools=…, or take network out": (
+                agent.network is True and reaches is False
+            ),
+            "may be let onto the network by a person: take confirm out, or take network out": (
+                agent.network is False and agent.confirm
             ),
         }
         for why, is_so in refused.items():

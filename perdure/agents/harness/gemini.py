@@ -8,12 +8,18 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, introduced, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, introduced, reached, words
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Gemini
 
 _MODES = {"read": "default", "edit": "auto_edit", "full": "yolo"}
+_WEB = ("web_fetch", "google_web_search")
+#: By whether it may reach the network: which tools are used without asking, or not at all.
+_RULES = {
+    True: {"toolName": _WEB, "decision": "allow", "priority": 999},
+    False: {"toolName": (*_WEB, "run_shell_command"), "decision": "deny", "priority": 999},
+}
 
 
 def command(agent: Gemini, call: Call, room: Room) -> Launch:
@@ -31,6 +37,12 @@ def started(agent: Gemini, call: Call, room: Room, *words: str) -> Launch:
     # Settings of a system stand above those of a person, who keeps what is not named here.
     settings = room.scratch / "settings.json"
     files = {settings: json.dumps(_settings(agent))}
+    network = agent.network and not call.repair
+    if network is not None:
+        policy = room.scratch / "network.toml"
+        rule = "".join(f"{name} = {json.dumps(value)}\n" for name, value in _RULES[network].items())
+        files[policy] = f"[[rule]]\n{rule}"
+        argv += ["--admin-policy", str(policy)]  # those of a person stand below
     env = {**room.env, "GEMINI_CLI_NO_RELAUNCH": "true", "GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(settings)}
     # There is no way to add to its own instructions, only to replace them.
     return Launch(tuple(argv), env, room.cwd, introduced(agent, call), files)
@@ -97,5 +109,6 @@ ADAPTER = Adapter(
     logins=(".gemini/oauth_creds.json",),
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     picks=False,
+    reaches=reached,
     prices=False,
 )

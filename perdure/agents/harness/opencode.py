@@ -8,14 +8,17 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, reached, words
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted
 from perdure.core.agents import OpenCode
 
+#: The agent that it is where nothing may give it more: settings of agents stand above the permissions of all.
+_KEPT = "perdure"
+_WEB = ("webfetch", "websearch")
 _OFF = ("AUTOUPDATE", "LSP_DOWNLOAD", "MODELS_FETCH", "DEFAULT_PLUGINS")
 #: By access: what is done without asking, and what not at all.
-PERMISSIONS = {
+_PERMISSIONS = {
     "read": {"edit": "deny", "bash": "deny", "webfetch": "deny"},
     "edit": {"edit": "allow", "bash": "deny", "webfetch": "deny"},
     "full": {"edit": "allow", "bash": "allow", "webfetch": "allow"},
@@ -29,11 +32,21 @@ def command(agent: OpenCode, call: Call, room: Room) -> Launch:
         argv += ["-m", agent.model]
     if call.session is not None:
         argv += ["--session", str(call.session)]
-    access = "read" if call.repair else agent.access
-    return started(agent, call, room, *argv, permission=PERMISSIONS[access])
+    permission = permissions(agent, call)
+    if agent.network is not False:
+        return started(agent, call, room, *argv, permission=permission)
+    kept = {"mode": "primary", "permission": {**permission, "task": "deny"}}
+    return started(agent, call, room, *argv, "--agent", _KEPT, permission=permission, agent={_KEPT: kept})
 
 
-def started(agent: OpenCode, call: Call, room: Room, *words: str, **config: Any) -> Launch:
+def permissions(agent: OpenCode, call: Call) -> dict[str, str]:
+    """What is done in a turn without asking, and what not at all."""
+    allowed = _PERMISSIONS["read" if call.repair else agent.access]
+    network = agent.network and not call.repair
+    return allowed if network is None else {**allowed, **dict.fromkeys(_WEB, "allow" if network else "deny")}
+
+
+def started(agent: OpenCode, call: Call, room: Room, /, *words: str, **config: Any) -> Launch:
     """How it is started, whichever way it is spoken to.
 
     Args:
@@ -126,4 +139,5 @@ ADAPTER = Adapter(
     keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
     most=2,
     picks=False,
+    reaches=reached,
 )

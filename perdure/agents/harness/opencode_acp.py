@@ -19,7 +19,7 @@ from perdure.core.agents import OpenCode
 
 def command(agent: OpenCode, call: Call, room: Room) -> Launch:
     """The command line of a turn; all else is said in the talk."""
-    permissions = opencode.PERMISSIONS["read" if call.repair else agent.access]
+    permissions = opencode.permissions(agent, call)
     if not call.repair:
         permissions = {tool: "ask" if rule == "deny" else rule for tool, rule in permissions.items()}
     model = {"model": agent.model} if agent.model is not None else {}

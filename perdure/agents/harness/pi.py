@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, beyond, words
 from perdure.agents.process import Launch
 from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Pi
 
 _READ = ("read", "grep", "find", "ls")
-_TOOLS = {"read": _READ, "edit": (*_READ, "edit", "write"), "full": None}
+_EDIT = (*_READ, "edit", "write")
+_TOOLS = {"read": _READ, "edit": _EDIT, "full": None}
 
 
 def command(agent: Pi, call: Call, room: Room) -> Launch:
@@ -30,7 +31,7 @@ def command(agent: Pi, call: Call, room: Room) -> Launch:
         system = room.scratch / "system.md"
         files[system] = agent.system
         argv += ["--append-system-prompt", str(system)]  # a path is read
-    tools = agent.tools if agent.tools is not None else _TOOLS[agent.access]
+    tools = _tools(agent)
     if call.repair:
         argv += ["--no-tools"]
     elif tools is not None:
@@ -38,6 +39,11 @@ def command(agent: Pi, call: Call, room: Room) -> Launch:
     if call.session is not None:
         argv += ["--session", str(call.session)]
     return Launch(tuple(argv), {**room.env, "PI_OFFLINE": "1", "PI_TELEMETRY": "0"}, room.cwd, call.message, files)
+
+
+def _tools(agent: Pi) -> tuple[str, ...] | None:
+    """The tools that it has; None: all."""
+    return agent.tools if agent.tools is not None else _TOOLS[agent.access]
 
 
 @attrs.define
@@ -97,4 +103,5 @@ ADAPTER = Adapter(
     logins=(".pi/agent/auth.json",),
     keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
     mcp=False,
+    reaches=lambda agent: beyond(_tools(agent), _EDIT),
 )
