@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import pytest
 from contract import NOTE, SCENES, play
-from fake_models import Heard, Provider, Said, Use
+from fake_models import Heard, Provider, Said, Use, in_order
 from scenes import alive, until
 from subjects import SUBJECTS, environ
 
@@ -241,3 +241,87 @@ def test_a_server_of_tools_is_started_with_its_variables_and_its_tool_is_used(na
     assert any("the word is marmalade-and-honey" in result for heard in provider.heard for result in heard.results)
     assert "marmalade" not in repr(told)
     assert told.left == set()
+
+
+def told_of_the_network(*names: str) -> list[Any]:
+    """Each of these with all that it can be told; who asks a person cannot be told to keep from it."""
+    return [
+        pytest.param(name, network, marks=needed(name).marks)
+        for name in names
+        for network in (None, True, False)
+        if network is not False or not SUBJECTS[name].options.get("confirm")
+    ]
+
+
+@pytest.mark.parametrize(("name", "network"), told_of_the_network("codex", "codex_server"))
+def test_a_command_of_codex_reaches_the_network_only_where_it_is_let(
+    name: str, network: bool | None, room: Path
+) -> None:
+    subject, reaches = SUBJECTS[name], network is True
+
+    def script(heard: Heard) -> Said:
+        code = f"import urllib.request as web; web.urlopen('{provider.url}/reached')"
+        return Said("all done") if heard.results else Said(uses=(subject.run(f'{sys.executable} -c "{code}"'),))
+
+    with Provider(script) as provider:
+        env = environment(room, provider, name)
+        scene = attrs.evolve(SCENES["hello"], options={"access": "edit", "network": network})
+        (told,) = play(name, subject, scene, room / "work", env)
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert told.reply.text == "all done"
+    assert ("GET /reached" in provider.aside) is reaches
+    searches = [tool for tool in provider.heard[0].body["tools"] if tool.get("type") == "web_search"]
+    kept = [] if network is False else [{"type": "web_search", "external_web_access": reaches}]
+    assert searches == kept
+
+
+#: By which each reads a page.
+READERS = {
+    "claude_code": "WebFetch",
+    "gemini": "web_fetch",
+    "gemini_acp": "web_fetch",
+    "opencode": "webfetch",
+    "opencode_acp": "webfetch",
+    "antigravity": "read_url_content",
+}
+
+
+@pytest.mark.parametrize(("name", "network"), told_of_the_network(*READERS))
+def test_web_tools_are_there_only_where_the_network_is(name: str, network: bool | None, room: Path) -> None:
+    subject = SUBJECTS[name]
+
+    with Provider(in_order("hello")) as provider:
+        env = environment(room, provider, name)
+        options = {"access": "read", "network": network} | ({"tools": None} if "tools" in subject.options else {})
+        (told,) = play(name, subject, attrs.evolve(SCENES["hello"], options=options), room / "work", env)
+
+    assert isinstance(told.reply, Reply), told.reply
+    (tools,) = {heard.tools for heard in provider.heard if heard.tools}
+    assert (READERS[name] in tools) is (network is True or "confirm" in subject.options)  # a person can be asked for it
+    if network is False:
+        reaching = ("web", "bash", "shell", "command")
+        assert not [tool for tool in tools if any(word in tool.lower() for word in reaching)]
+
+
+@pytest.mark.parametrize("name", [needed("opencode")])
+def test_no_agent_of_the_project_takes_opencode_to_the_network_where_it_may_not(name: str, room: Path) -> None:
+    more = {"permission": {"webfetch": "allow", "bash": "allow", "task": "allow", "*": "allow"}}
+    agents = {"build": more, "mine": {"mode": "primary", "prompt": "You are mine.", **more}}
+    (room / "work" / "opencode.json").write_text(json.dumps({**more, "default_agent": "mine", "agent": agents}))
+
+    def script(heard: Heard) -> Said:
+        if not heard.tools:
+            return Said("Title")
+        use = Use("webfetch", {"url": f"{provider.url}/reached", "format": "text"})
+        return Said("all done") if heard.results else Said(uses=(use,))
+
+    with Provider(script) as provider:
+        scene = attrs.evolve(SCENES["hello"], options={"access": "edit", "network": False})
+        (told,) = play(name, SUBJECTS[name], scene, room / "work", environment(room, provider, name))
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert "GET /reached" not in provider.aside
+    (tools,) = {heard.tools for heard in provider.heard if heard.tools}
+    assert {"webfetch", "bash", "task"}.isdisjoint(tools)
+    assert "edit" in tools
