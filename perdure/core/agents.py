@@ -267,9 +267,9 @@ class Harness:
         model: The model that it uses, as it spells it; None leaves that to its settings.
         system: What it is told beside its own instructions.
         access: What it may do.
-        network: Whether its commands and its web tools may reach the network, also those that its provider runs for
-            it. None: as its `access` and `tools` have it. True: where those have none, it gets web tools. What cannot
-            be kept is refused. Its model is always reached, and servers of tools are programs of their own.
+        network: Whether its commands and web tools may reach the network, a search by its provider too. None: as it is
+            with its `access`; True: also where that alone would not let it; False: not at all. What its program cannot
+            be held to is refused. Its model is reached in any case, and servers of tools are programs of their own.
         cwd: Where it works; by default the working directory of the worker.
         worktree: It works in a git worktree of its own, beside the repository of `cwd`.
         env: Names of the environment variables that it is given beside the harmless ones.

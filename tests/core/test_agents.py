@@ -60,6 +60,7 @@ def test_every_agent_has_a_name_and_can_be_asked(agent: Agent) -> None:
 
 def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
     assert ClaudeCode().access == "edit"
+    assert ClaudeCode().network is None
     assert ClaudeCode().env == ()
 
 

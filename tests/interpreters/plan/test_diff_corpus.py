@@ -12,6 +12,7 @@ import pytest
 
 from perdure import (
     Approved,
+    ClaudeCode,
     Denied,
     Do,
     Effect,
@@ -543,6 +544,11 @@ def another_agent_is_asked() -> Pair:
 @change(Changed)
 def a_model_gets_another_temperature() -> Pair:
     return lambda: ask("plan", Model("acme/m"), "Plan"), lambda: ask("plan", Model("acme/m", temperature=0), "Plan")
+
+
+@change(Changed)
+def an_agent_is_let_onto_the_network() -> Pair:
+    return lambda: ask("plan", ClaudeCode(), "Plan"), lambda: ask("plan", ClaudeCode(network=True), "Plan")
 
 
 @change(Changed)
