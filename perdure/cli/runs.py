@@ -306,7 +306,9 @@ def _report(common: Common, looker: Onlooker, row: Run, next: str | None = None)
         return
     why = line(failure(outcome["err"]) if "err" in outcome else seen.why, 1000)
     took = f" in {printing.ago(row.finished_at - row.created_at)}" if row.finished_at is not None else ""
-    common.say(f"{row.run_id} {printing.state(seen.state)}{took}{': ' + why if why else ''}")
-    common.say(f"next: {line(common.command(next), 1000)}")
+    # That it failed, or cannot go on, is never quiet.
+    say = printing.err if "err" in outcome or row.status == "blocked" else common.say
+    say(f"{row.run_id} {printing.state(seen.state)}{took}{': ' + why if why else ''}")
+    say(f"next: {line(common.command(next), 1000)}")
     if "ok" in outcome:
         printing.out(printing.pretty(outcome["ok"]))

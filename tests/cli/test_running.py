@@ -37,6 +37,21 @@ def test_quiet_says_nothing_on_the_way(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "says"),
+    [("flows.py:broken", "r1 failed in "), ("flows.py:buggy", "r1 blocked: "), ("flows.py:asks", "")],
+)
+def test_quiet_says_all_the_same_that_a_run_failed_or_cannot_go_on(target: str, says: str, terminal: Terminal) -> None:
+    arguments = ["-i", '"x"'] if target == "flows.py:broken" else []
+
+    said = terminal.here("run", target, *arguments, "--id", "r1", "-q")
+
+    told = said.err.removeprefix("a step may print\n")
+    assert said.out == ""
+    assert told.startswith(says)
+    assert told.count("\n") == (2 if says else 0)
+
+
+@pytest.mark.parametrize(
     ("target", "arguments", "code", "state"),
     [
         ("flows.py:hello", ["-a", "name=bees"], 0, "succeeded"),
