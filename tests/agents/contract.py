@@ -15,9 +15,8 @@ from typing import Any, Literal
 
 import anyio
 import attrs
-from fake_models import Said, Script, Use, by_turn, in_order
 from scenes import until
-from subjects import KEY, Subject
+from subjects import Subject
 
 from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
@@ -27,6 +26,7 @@ from perdure.agents.reply import AgentError, Call, Event, Json, Kind, Permit, Re
 from perdure.core.agents import Limits
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Approved, Ask, Denied
+from perdure.testing.models import KEY, Said, Script, Use, by_turn, in_order
 
 SCHEMA = {
     "type": "object",
@@ -132,7 +132,7 @@ SCENES: Mapping[str, Scene] = {
     ),
     "no model": Scene(fails(Said(status=404, error="model: fake-model not found")), kind="config"),
     "cut": Scene(fails(Said("half an answer " * 50, cut=True)), kind="transient"),
-    "hang": Scene(fails(Said("late", delay=600)), kind="crashed", idle=timedelta(seconds=12)),
+    "hang": Scene(fails(Said("late", delay=timedelta(minutes=10))), kind="crashed", idle=timedelta(seconds=12)),
     "permit yes": Scene(_asking, texts=("all done",), leaves={"made.txt": "made\n"}, person=Approved()),
     "permit no": Scene(_asking, texts=("went on without",), person=Denied(note=NOTE)),
     "permit late": Scene(_asking, texts=("all done",), leaves={"made.txt": "made\n"}, person="late"),

@@ -17,11 +17,11 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from contract import SCENES, play, played  # noqa: E402
-from fake_models import Provider  # noqa: E402
 from subjects import SUBJECTS, environ  # noqa: E402
 
 from perdure.agents.harness import coding  # noqa: E402
 from perdure.agents.process import Ended  # noqa: E402
+from perdure.testing.models import FakeProvider  # noqa: E402
 
 RECORDED = HERE / "recorded"
 
@@ -61,7 +61,7 @@ def record(name: str, what: str) -> str:
 
     coding.run_process = run_process  # type: ignore[assignment]
     try:
-        with Provider(scene.says(subject, work), key=scene.key) as provider:
+        with FakeProvider(scene.says(subject, work), key=scene.key) as provider:
             told = play(name, subject, scene, work, environ(home, subject.home(home, provider.url)))
         version = next((each.reply.version for each in told if hasattr(each.reply, "version")), "")
         tree = {"version": version, "turns": turns}

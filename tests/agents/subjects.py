@@ -1,11 +1,10 @@
-"""The coding agents that the contract is held against: how each is pointed at a provider on loopback.
+"""The coding agents that the contract is held against, each pointed at a provider on loopback.
 
 Each runs with an empty home folder and a key that is none.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from fake_models import Use
 
 from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness, OpenCode, Pi
+from perdure.testing.models import Use, pointing
 
-KEY = "a-key-that-is-none"
 #: A Python that has Antigravity's library, which need not be this one.
 ANTIGRAVITY = os.environ.get("ANTIGRAVITY_PYTHON")
 
@@ -30,8 +28,8 @@ class Subject:
     Attributes:
         program: Its command.
         make: The agent.
-        home: Writes what its home folder must hold, and says what its environment must.
-        tool: The call by which it writes a file, and the one by which it runs a command.
+        write: The call by which it writes a file.
+        run: The call by which it runs a command.
         options: Of the agent, in every scene.
         tells_ends: It says when a tool has ended.
         asks: It asks a person about a call that it may not make by itself; and
@@ -40,8 +38,7 @@ class Subject:
     """
 
     program: str
-    make: Callable[..., Harness]
-    home: Callable[[Path, str], Mapping[str, str]]
+    make: type[Harness]
     write: Callable[[Path, str], Use]
     run: Callable[[str], Use]
     options: Mapping[str, Any] = {}
@@ -49,6 +46,10 @@ class Subject:
     asks: bool = False
     pause: float = 0
     further: Mapping[str, Any] = {}
+
+    def home(self, folder: Path, url: str) -> Mapping[str, str]:
+        """Write what its home folder must hold, and say what its environment must."""
+        return pointing(self.make, url).home(folder)
 
     def beyond(self, line: str) -> Use:
         """The call of a command that it has to ask for, where it may only edit."""
@@ -67,103 +68,52 @@ class Subject:
         return "" if shutil.which(self.program) else f"{self.program} is not on the PATH"
 
 
-def _claude(_: Path, url: str) -> Mapping[str, str]:
-    return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY, "API_TIMEOUT_MS": "60000"}
-
-
-def _codex(home: Path, url: str) -> Mapping[str, str]:
-    (home / ".codex").mkdir()
-    (home / ".codex" / "config.toml").write_text(
-        f"""model_provider = "fake"
-[model_providers.fake]
-name = "fake"
-base_url = "{url}/v1"
-env_key = "FAKE_KEY"
-wire_api = "responses"
-request_max_retries = 1
-stream_max_retries = 1
-"""
-    )
-    return {"FAKE_KEY": KEY}
-
-
-_MODEL = {"id": "fake-model", "cost": {"input": 3, "output": 15, "cacheRead": 0, "cacheWrite": 0}}
-
-
-def _pi(home: Path, url: str) -> Mapping[str, str]:
-    folder = home / ".pi" / "agent"
-    folder.mkdir(parents=True)
-    provider = {"baseUrl": f"{url}/v1", "api": "openai-completions", "apiKey": "FAKE_KEY", "models": [_MODEL]}
-    (folder / "models.json").write_text(json.dumps({"providers": {"fake": provider}}))
-    (folder / "settings.json").write_text(json.dumps({"retry": {"enabled": True, "maxRetries": 1, "baseDelayMs": 10}}))
-    return {"FAKE_KEY": KEY}
-
-
-def _gemini(_: Path, url: str) -> Mapping[str, str]:
-    return {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url}
-
-
-def _opencode(home: Path, url: str) -> Mapping[str, str]:
-    folder = home / ".config" / "opencode"
-    folder.mkdir(parents=True)
-    models = {"fake-model": {"cost": {"input": 3, "output": 15}, "limit": {"context": 100000, "output": 4000}}}
-    options = {"baseURL": f"{url}/v1", "apiKey": "{env:FAKE_KEY}"}
-    provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": models}
-    config = {"provider": {"fake": provider}, "small_model": "fake/fake-model"}
-    (folder / "opencode.json").write_text(json.dumps(config))
-    return {"FAKE_KEY": KEY}
+def _led(make: type[Harness], **more: Any) -> Mapping[str, Any]:
+    """The options of an agent that is pointed at a provider on loopback, wherever that is."""
+    here = pointing(make, "")
+    return {"model": here.model, "env": here.env, **more}
 
 
 SUBJECTS = {
     "claude_code": Subject(
         "claude",
         ClaudeCode,
-        _claude,
         lambda path, text: Use("Write", {"file_path": str(path), "content": text}),
         lambda line: Use("Bash", {"command": line, "description": "run it"}),
-        {
-            "model": "claude-sonnet-4-5",
-            "env": ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "API_TIMEOUT_MS"),
-            "tools": ("Write", "Bash"),  # what is tried as root cannot have full access
-        },
+        _led(ClaudeCode, tools=("Write", "Bash")),  # what is tried as root cannot have full access
         asks=True,
     ),
     "codex": Subject(
         "codex",
         Codex,
-        _codex,
         lambda path, text: Use("exec_command", {"cmd": f"printf %s {shlex.quote(text)} > {path.name}"}),
         lambda line: Use("exec_command", {"cmd": line, "yield_time_ms": 60000}),
-        {"model": "fake-model", "env": ("FAKE_KEY",), "access": "full"},
+        _led(Codex, access="full"),
     ),
     "pi": Subject(
         "pi",
         Pi,
-        _pi,
         lambda path, text: Use("write", {"path": path.name, "content": text}),
         lambda line: Use("bash", {"command": line}),
-        {"model": "fake/fake-model", "env": ("FAKE_KEY",), "access": "full"},
+        _led(Pi, access="full"),
     ),
     "gemini": Subject(
         "gemini",
         Gemini,
-        _gemini,
         lambda path, text: Use("write_file", {"file_path": str(path), "content": text}),
         lambda line: Use("run_shell_command", {"command": line, "description": "run it"}),
-        {"model": "gemini-2.5-flash", "env": ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL"), "access": "full"},
+        _led(Gemini, access="full"),
     ),
     "opencode": Subject(
         "opencode",
         OpenCode,
-        _opencode,
         lambda path, text: Use("write", {"filePath": str(path), "content": text}),
         lambda line: Use("bash", {"command": line, "description": "run it"}),
-        {"model": "fake/fake-model", "env": ("FAKE_KEY",), "access": "full"},
+        _led(OpenCode, access="full"),
     ),
     "antigravity": Subject(
         "antigravity",
         Antigravity,
-        _gemini,
         lambda path, text: Use(
             "write_to_file",
             {"TargetFile": str(path), "CodeContent": text, "Overwrite": False, "EmptyFile": False, "Description": "x"},
@@ -171,12 +121,7 @@ SUBJECTS = {
         lambda line: Use(
             "run_command", {"CommandLine": line, "Cwd": ".", "Blocking": True, "WaitMsBeforeAsync": 100000}
         ),
-        {
-            "model": "gemini-3.8-flash",
-            "env": ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL"),
-            "access": "full",
-            "program": ANTIGRAVITY,
-        },
+        _led(Antigravity, access="full", program=ANTIGRAVITY),
         tells_ends=False,
         asks=True,
     ),

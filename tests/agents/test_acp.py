@@ -11,7 +11,6 @@ from typing import Any
 
 import anyio
 import pytest
-from fake_models import Provider, Said, by_turn
 from subjects import SUBJECTS, environ
 
 from perdure.agents import shim
@@ -33,6 +32,7 @@ from perdure.agents.reply import (
 from perdure.core.agents import Acp, McpServer
 from perdure.core.asked import Attempt, nobody
 from perdure.core.leaves import Approved, Ask, Denied
+from perdure.testing.models import FakeProvider, Said, by_turn
 
 AGENT = str(Path(__file__).with_name("fake_acp_agent.py"))
 
@@ -209,7 +209,7 @@ def test_a_real_agent_asks_and_is_answered(name: str, access: Any, written: bool
         pytest.skip(subject.missing)
     target = room / "work" / "made.txt"
     script = by_turn(Said(uses=(subject.write(target, "made"),)), "all done", aside=Said("Title"))
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         env = environ(room / "home", subject.home(room / "home", provider.url))
         _let_it_ask(room / "home")
         agent = Acp(command=COMMANDS[name], cwd=str(room / "work"), env=subject.options["env"], access=access)

@@ -12,9 +12,8 @@ from typing import Any
 import attrs
 import pytest
 from contract import ANSWER, NOTE, SCENES, Told, play, played
-from fake_models import Provider
 from scenes import zombies
-from subjects import KEY, SUBJECTS, environ
+from subjects import SUBJECTS, environ
 
 from perdure.agents.harness.adapter import Reading, Room, SessionLost
 from perdure.agents.harness.known import adapter_named
@@ -22,6 +21,7 @@ from perdure.agents.process import Ended
 from perdure.agents.reply import AgentError, Call, Reply, Started, ToolEnded, ToolStarted, Unanswered, Usage
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Ask
+from perdure.testing.models import KEY, FakeProvider
 
 HERE = Path(__file__).parent
 
@@ -296,9 +296,9 @@ def needed(name: str, *more: str) -> Any:
     return pytest.param(name, *more, marks=pytest.mark.skipif(bool(subject.missing), reason=subject.missing))
 
 
-def for_real(name: str, what: str, room: Path) -> tuple[list[Told], Provider]:
+def for_real(name: str, what: str, room: Path) -> tuple[list[Told], FakeProvider]:
     subject, scene = SUBJECTS[name], SCENES[what]
-    with Provider(scene.says(subject, room / "work"), key=scene.key) as provider:
+    with FakeProvider(scene.says(subject, room / "work"), key=scene.key) as provider:
         env = environ(room / "home", subject.home(room / "home", provider.url))
         return play(name, subject, scene, room / "work", env), provider
 
@@ -338,7 +338,7 @@ def test_access_is_kept_for_real(name: str, access: str, written: bool, room: Pa
     subject, work = SUBJECTS[name], room / "work"
     options = {"access": access, **({"tools": None} if "tools" in subject.options else {})}
     scene = attrs.evolve(SCENES["tool"], options=options)
-    with Provider(scene.says(subject, work)) as provider:
+    with FakeProvider(scene.says(subject, work)) as provider:
         env = environ(room / "home", subject.home(room / "home", provider.url))
         (told,) = play(name, subject, scene, work, env)
 
@@ -353,7 +353,7 @@ def test_a_conversation_that_is_lost_is_begun_anew_for_real(name: str, room: Pat
     unknown: Any = "5f170155-0000-4000-8000-000000000001"
     if name.startswith("opencode"):
         unknown = "ses_ddd3ea4a8ffe6ZrFBlnySsVjfu"
-    with Provider(SCENES["hello"].says(subject, room / "work")) as provider:
+    with FakeProvider(SCENES["hello"].says(subject, room / "work")) as provider:
         env = environ(room / "home", subject.home(room / "home", provider.url))
         session = {"thread": unknown, "counted": {}} if name.startswith("codex") else unknown
         (told,) = play(name, subject, SCENES["hello"], room / "work", env, session=session)

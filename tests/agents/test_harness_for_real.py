@@ -16,12 +16,13 @@ from typing import Any
 import attrs
 import pytest
 from contract import NOTE, SCENES, play
-from fake_models import Heard, Provider, Said, Use, in_order
 from scenes import alive, until
 from subjects import SUBJECTS, environ
 
 from perdure.agents.reply import Reply
 from perdure.core.agents import McpServer
+from perdure.testing.models import FakeProvider as Provider
+from perdure.testing.models import Heard, Said, Use, in_order
 
 pytestmark = pytest.mark.harness
 

@@ -7,13 +7,12 @@ import json
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
-from fake_models import Provider, Said, Script, in_order
-from fake_models import Use as Wanted
 from returns.result import Failure, Success
 
 from perdure import StepFault, ask, run_in_memory
@@ -23,6 +22,8 @@ from perdure.agents.reply import AgentError, Call, Cost, Event, Kind, Reply, Tel
 from perdure.core.agents import Model
 from perdure.core.asked import Attempt
 from perdure.core.leaves import Ask
+from perdure.testing.models import FakeProvider, Said, Script, in_order
+from perdure.testing.models import Use as Wanted
 
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
 
@@ -51,7 +52,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "sk-test-0123456789")
 
 
-def model(provider: str, at: Provider, **more: Any) -> Model:
+def model(provider: str, at: FakeProvider, **more: Any) -> Model:
     name, path = PROVIDERS[provider]
     return Model(more.pop("model", name), base_url=at.url + path, **more)
 
@@ -89,7 +90,7 @@ def turn(agent: Model, tell: Tell = lambda _: None) -> Reply:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_model_is_told_its_system_prompt_and_asked_once(provider: str) -> None:
-    with Provider(in_order("because")) as at:
+    with FakeProvider(in_order("because")) as at:
         outcome = answered(model(provider, at, system="Be brief.", max_tokens=100))
 
     assert outcome == Success("because")
@@ -101,7 +102,7 @@ def test_a_model_is_told_its_system_prompt_and_asked_once(provider: str) -> None
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_model_that_can_is_held_to_the_schema_by_its_provider(provider: str) -> None:
-    with Provider(in_order(GOOD)) as at:
+    with FakeProvider(in_order(GOOD)) as at:
         outcome = answered(model(provider, at), Review)
 
     assert outcome == Success(Review(True, ["fine"]))
@@ -112,7 +113,7 @@ def test_a_model_that_can_is_held_to_the_schema_by_its_provider(provider: str) -
 
 
 def test_a_model_that_nobody_knows_is_told_the_schema_in_words() -> None:
-    with Provider(in_order(f"My verdict:\n```json\n{GOOD}\n```")) as at:
+    with FakeProvider(in_order(f"My verdict:\n```json\n{GOOD}\n```")) as at:
         outcome = answered(model("openai", at, model="openai/of-my-own"), Review)
 
     assert outcome == Success(Review(True, ["fine"]))
@@ -121,7 +122,7 @@ def test_a_model_that_nobody_knows_is_told_the_schema_in_words() -> None:
 
 
 def test_whoever_knows_better_than_the_list_says_so() -> None:
-    with Provider(in_order(GOOD)) as at:
+    with FakeProvider(in_order(GOOD)) as at:
         answered(model("openai", at, model="openai/of-my-own", native=True), Review)
 
     assert at.heard[0].schema is not None
@@ -129,7 +130,7 @@ def test_whoever_knows_better_than_the_list_says_so() -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_form_of_an_answer_is_repaired_in_the_same_conversation(provider: str) -> None:
-    with Provider(in_order('{"approved": "false", "notes": []}', GOOD)) as at:
+    with FakeProvider(in_order('{"approved": "false", "notes": []}', GOOD)) as at:
         outcome = answered(model(provider, at, system="Be brief."), Review)
 
     assert outcome == Success(Review(True, ["fine"]))
@@ -142,7 +143,7 @@ def test_the_form_of_an_answer_is_repaired_in_the_same_conversation(provider: st
 
 
 def test_an_answer_that_never_fits_ends_as_what_it_is_and_was_paid_for_each_time() -> None:
-    with Provider(in_order("I would rather not use braces")) as at:
+    with FakeProvider(in_order("I would rather not use braces")) as at:
         outcome = answered(model("openai", at), Review)
 
     assert isinstance(outcome.failure(), StepFault)
@@ -153,12 +154,12 @@ def test_an_answer_that_never_fits_ends_as_what_it_is_and_was_paid_for_each_time
 def test_the_key_is_taken_from_the_variable_that_the_agent_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORK_KEY", "work-0123456789")
 
-    with Provider(in_order("yes"), key="work-0123456789") as at:
+    with FakeProvider(in_order("yes"), key="work-0123456789") as at:
         assert answered(model("openai", at, key="WORK_KEY")) == Success("yes")
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:
-    with Provider(in_order("yes")) as at:
+    with FakeProvider(in_order("yes")) as at:
         outcome = answered(model("openai", at, key="NO_SUCH_KEY"))
 
     assert outcome == Failure(
@@ -175,7 +176,7 @@ def test_tokens_are_counted_once_by_kind_and_priced_by_the_list_that_came_with_t
     cached = 4
     # Anthropic counts what it read from its cache beside what it read, the others among it.
     read = 7 if provider == "anthropic" else 11
-    with Provider(in_order(Said("yes", input_tokens=read, cached_tokens=cached, output_tokens=3))) as at:
+    with FakeProvider(in_order(Said("yes", input_tokens=read, cached_tokens=cached, output_tokens=3))) as at:
         reply = turn(model(provider, at))
 
     assert reply.usage == Usage(input=7, output=3, cache_read=4)
@@ -186,7 +187,7 @@ def test_tokens_are_counted_once_by_kind_and_priced_by_the_list_that_came_with_t
 
 
 def test_a_price_that_nobody_knows_is_unknown_and_not_zero() -> None:
-    with Provider(in_order("yes")) as at:
+    with FakeProvider(in_order("yes")) as at:
         reply = turn(model("openai", at, model="openai/of-my-own"))
 
     assert reply.cost == Cost(None, "unknown")
@@ -209,15 +210,15 @@ FAILURES: dict[str, tuple[Said, Kind]] = {
     "503": (Said(status=503, error="oops"), "transient"),
     "529": (Said(status=529, error="Overloaded"), "rate"),
     "cut": (Said("half of this never comes", cut=True), "transient"),
-    "slow": (Said("late", delay=30), "transient"),
+    "slow": (Said("late", delay=timedelta(seconds=30)), "transient"),
     "length": (Said("and so", finish="length"), "budget"),
     "filter": (Said("", finish="content_filter"), "refused"),
     "nothing": (Said(""), "transient"),
 }
 
 
-def failure(provider: str, script: Script, **more: Any) -> tuple[AgentError, Provider]:
-    with Provider(script) as at, pytest.raises(AgentError) as raised:
+def failure(provider: str, script: Script, **more: Any) -> tuple[AgentError, FakeProvider]:
+    with FakeProvider(script) as at, pytest.raises(AgentError) as raised:
         turn(model(provider, at, **more))
     return raised.value, at
 
@@ -225,8 +226,6 @@ def failure(provider: str, script: Script, **more: Any) -> tuple[AgentError, Pro
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("case", FAILURES)
 def test_each_failure_is_told_by_its_kind_after_one_request(case: str, provider: str) -> None:
-    from datetime import timedelta
-
     said, kind = FAILURES[case]
     limit = {"timeout": timedelta(milliseconds=300)} if case == "slow" else {}
 
@@ -255,7 +254,7 @@ def test_without_a_key_nothing_is_sent(provider: str, monkeypatch: pytest.Monkey
 
 
 def test_a_server_that_is_not_there_is_a_passing_fault() -> None:
-    with Provider(in_order("yes")) as at:
+    with FakeProvider(in_order("yes")) as at:
         gone = model("anthropic", at)
 
     with pytest.raises(AgentError) as raised:
@@ -269,7 +268,7 @@ def test_a_server_that_is_not_there_is_a_passing_fault() -> None:
 def test_a_stream_that_ends_without_a_last_word_is_never_an_answer(provider: str, case: str) -> None:
     text = "half of this never comes" if case == "in a text" else "half"
 
-    with Provider(in_order(Said(text, parts=4, short=True))) as at, pytest.raises(AgentError) as raised:
+    with FakeProvider(in_order(Said(text, parts=4, short=True))) as at, pytest.raises(AgentError) as raised:
         streamed(model(provider, at))
 
     assert raised.value.kind == "transient"
@@ -294,7 +293,7 @@ def test_what_a_model_says_is_told_while_it_says_it(provider: str) -> None:
         told.append(event)
         door.set()  # only now the provider goes on
 
-    with Provider(in_order(Said("as it comes", parts=3, door=door))) as at:
+    with FakeProvider(in_order(Said("as it comes", parts=3, door=door))) as at:
         reply = streamed(model(provider, at), tell)
 
     assert told == [Text("as i"), Text("t co"), Text("mes")]
@@ -304,7 +303,7 @@ def test_what_a_model_says_is_told_while_it_says_it(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])  # of Gemini's an answer at once is understood, too
 def test_a_server_that_does_not_stream_is_told_with_what_mends_it(provider: str) -> None:
-    with Provider(in_order(Said("all of it", streams=False))) as at, pytest.raises(AgentError) as raised:
+    with FakeProvider(in_order(Said("all of it", streams=False))) as at, pytest.raises(AgentError) as raised:
         streamed(model(provider, at))
 
     assert raised.value.kind == "transient"
@@ -314,7 +313,7 @@ def test_a_server_that_does_not_stream_is_told_with_what_mends_it(provider: str)
 def test_a_server_that_has_no_streams_is_asked_at_once() -> None:
     told: list[Event] = []
 
-    with Provider(in_order("all of it")) as at:
+    with FakeProvider(in_order("all of it")) as at:
         streamed(model("openai", at, stream=False), told.append)
 
     assert not at.heard[0].stream
@@ -328,7 +327,7 @@ def test_a_tool_is_wanted_in_a_stream_as_it_is_at_once(provider: str) -> None:
         return city
 
     wanted = Said("I look.", uses=(Wanted("look", {"city": "Rome"}), Wanted("look", {"city": "Oslo"})), parts=2)
-    with Provider(in_order(wanted)) as at:
+    with FakeProvider(in_order(wanted)) as at:
         reply = turn(model(provider, at, tools=[look]))
 
     assert [(use.name, use.input) for use in reply.uses] == [("look", {"city": "Rome"}), ("look", {"city": "Oslo"})]
@@ -343,7 +342,7 @@ def test_a_model_that_declines_in_a_field_of_its_own_is_heard() -> None:
 
 
 def test_tokens_that_a_stream_does_not_count_are_unknown_and_not_guessed() -> None:
-    with Provider(in_order(Said("yes", counts=False))) as at:
+    with FakeProvider(in_order(Said("yes", counts=False))) as at:
         reply = streamed(model("openai", at))
 
     assert (reply.usage, reply.cost) == (Usage(), Cost(None, "unknown"))
@@ -351,10 +350,8 @@ def test_tokens_that_a_stream_does_not_count_are_unknown_and_not_guessed() -> No
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_stream_that_takes_too_long_altogether_is_given_up(provider: str) -> None:
-    from datetime import timedelta
-
     never = threading.Event()
-    with Provider(in_order(Said("for ever", parts=2, door=never))) as at, pytest.raises(AgentError) as raised:
+    with FakeProvider(in_order(Said("for ever", parts=2, door=never))) as at, pytest.raises(AgentError) as raised:
         streamed(model(provider, at, timeout=timedelta(milliseconds=300)))
 
     assert raised.value.kind == "transient"

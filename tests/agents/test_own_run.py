@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_models import Heard, Provider, Said, Use
 from subjects import SUBJECTS, environ
 
 from perdure.agents.around import runs_around
+from perdure.testing.models import FakeProvider, Heard, Said, Use
 
 GATEKEEPER = str(Path(__file__).with_name("gatekeeper.py"))
 REFUSED = "run mine is the run of the agent that asks, and an agent decides nothing in its own run"
@@ -191,7 +191,7 @@ def test_a_real_agent_looks_at_its_own_run_and_does_not_let_it_pass_a_gate(name:
         found = next((each for each in heard.tools if each.endswith(tool)), None)
         return Said(uses=(Use(found, given) if found else Use("call_mcp_tool", through),))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         env = environ(room / "home", subject.home(room / "home", provider.url))
         words = [sys.executable, "-m", "perdure", "run", "flows.py:guarded", "--id", "mine", "--json"]
         done = subprocess.run(words, cwd=work, env=env, capture_output=True, text=True, timeout=120, check=False)

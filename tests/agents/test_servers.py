@@ -19,8 +19,6 @@ from typing import Any
 
 import anyio
 import pytest
-from fake_models import Heard, Provider, Said
-from fake_models import Use as Wanted
 from returns.result import Success
 from scenes import alive, number_in, until
 from speakers import Speaker
@@ -50,6 +48,8 @@ from perdure.core.agents import Agent
 from perdure.core.asked import NOTHING_KNOWN, Again, Asked, Attempt, answered
 from perdure.core.leaves import Ask
 from perdure.interpreters import memory
+from perdure.testing.models import FakeProvider, Heard, Said
+from perdure.testing.models import Use as Wanted
 
 PROGRAM = str(Path(__file__).with_name("many_tools.py"))
 
@@ -544,7 +544,7 @@ def test_every_provider_takes_the_tools_of_a_server_and_hears_what_they_gave(
     softly = known_as("many", "die.softly")
     wanted = Said(uses=(Wanted("many__look", {"text": "here"}), Wanted(softly), Wanted("many__count")))
 
-    with Provider(lambda heard: Said("It is there.") if heard.results else wanted) as at:
+    with FakeProvider(lambda heard: Said("It is there.") if heard.results else wanted) as at:
         name, path = PROVIDERS[provider]
         model = Model(name, base_url=at.url + path, mcp=[server()])
         assert asyncio.run(run_in_memory(ask("q", model, "Where is it?"))) == Success("It is there.")
@@ -565,7 +565,7 @@ def test_a_run_uses_a_tool_of_a_server_and_records_no_secret(place: Path, monkey
         seen.extend(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK))
         return Said(heard.results[0]) if heard.results else Said(uses=(Wanted("many__word"),))
 
-    with Provider(script) as at:
+    with FakeProvider(script) as at:
         done = perdure_command("run", "flows.py:flow", "-a", f"url={at.url}/v1", "--id", "r", "--json")
 
     assert done.returncode == 0, done.stderr

@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 import attrs
 import pytest
-from fake_models import Provider, Said, by_turn, in_order
-from fake_models import Use as Wanted
 from returns.result import Failure, Result, Success
 from speakers import Speaker
 from worlds import Lab
@@ -27,6 +25,8 @@ from perdure.core.leaves import Ask
 from perdure.interpreters.durable.at_once import at_once
 from perdure.interpreters.durable.ending import Finished, Parked
 from perdure.interpreters.simulate.points import Points
+from perdure.testing.models import FakeProvider, Said, by_turn, in_order
+from perdure.testing.models import Use as Wanted
 
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
 
@@ -321,7 +321,7 @@ def test_a_model_uses_a_tool_and_goes_on_with_what_it_gave(provider: str, monkey
         monkeypatch.setenv(name, "sk-test-0123456789")
     wanted = Said(uses=(Wanted("weather", {"place": {"city": "Rome", "unit": "C"}, "days": 1}),))
 
-    with Provider(by_turn(wanted, "It will be warm.")) as at:
+    with FakeProvider(by_turn(wanted, "It will be warm.")) as at:
         name, path = PROVIDERS[provider]
         model = Model(name, base_url=at.url + path, tools=[weather])
         seen: list[Any] = []
@@ -349,7 +349,7 @@ def test_the_form_of_an_answer_is_repaired_after_tools_were_used(
     wanted = Said(uses=(Wanted("weather", {"place": {"city": "Rome", "unit": "C"}, "days": 1}),))
     good = '{"city": "Rome", "unit": "C"}'
 
-    with Provider(in_order(wanted, "in Rome", good)) as at:
+    with FakeProvider(in_order(wanted, "in Rome", good)) as at:
         name, path = PROVIDERS[provider]
         model = Model(name, base_url=at.url + path, tools=[weather])
         answer = asyncio.run(run_in_memory(ask("q", model, "Where?", Place)))

@@ -11,8 +11,9 @@ import time
 from urllib.parse import quote
 
 import pytest
-from fake_models import Heard, Provider, Said, in_order
 from terminal import Terminal, ended, until
+
+from perdure.testing.models import FakeProvider, Heard, Said, in_order
 
 KEY = "hunter2/hunter2+hunter2"
 
@@ -61,7 +62,7 @@ def models(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def test_a_limited_model_hands_over_to_the_next_and_every_hop_is_shown_with_its_reason(models: Terminal) -> None:
     limited = Said(status=429, error="slow down", headers={"retry-after": "3600"})
-    with Provider(in_order(limited)) as fast, Provider(in_order('{"steps": "dig"}', PLAN)) as careful:
+    with FakeProvider(in_order(limited)) as fast, FakeProvider(in_order('{"steps": "dig"}', PLAN)) as careful:
         environment = {"FAST_URL": fast.url, "CAREFUL_URL": careful.url}
         ran = models.here("run", "models.py:planned", "-a", "topic=bees", "--id", "r1", **environment)
 
@@ -85,7 +86,7 @@ def test_a_limited_model_hands_over_to_the_next_and_every_hop_is_shown_with_its_
 
 
 def test_an_unknown_price_is_shown_as_unknown(models: Terminal) -> None:
-    with Provider(in_order("of honey")) as fast:
+    with FakeProvider(in_order("of honey")) as fast:
         models.here("run", "models.py:unpriced", "-a", "topic=bees", "--id", "r1", FAST_URL=fast.url)
 
     assert "tokens 11 in, 7 out; cost unknown" in models.here("show", "r1").out
@@ -104,7 +105,7 @@ def test_a_worker_that_is_killed_while_it_waits_for_a_provider_leaves_the_wait_a
             found = database.execute("SELECT payload FROM journal WHERE kind = 'wait'").fetchall()
         return int(json.loads(found[-1][0])["due"]) if found else None
 
-    with Provider(script) as fast:
+    with FakeProvider(script) as fast:
         worker = models.started("run", "models.py:alone", "-a", "topic=bees", "--id", "r1", FAST_URL=fast.url)
         until(lambda: models.database.exists() and len(arrivals) == 1 and due())
         worker.send_signal(signal.SIGKILL)
@@ -125,7 +126,7 @@ def test_a_key_is_nowhere_in_what_is_recorded_or_said(models: Terminal) -> None:
     encoded = base64.b64encode(f"user:{KEY}".encode()).decode()
     leaks = Said(f"the key is {KEY}, {quote(KEY, safe='')} or {encoded}")
     wrong = Said(status=500, error=f"no entry for {KEY}", headers={"retry-after": "0"})
-    with Provider(in_order(wrong, leaks)) as fast:
+    with FakeProvider(in_order(wrong, leaks)) as fast:
         ran = models.alone("run", "models.py:alone", "-a", "topic=bees", "--id", "r1", FAST_URL=fast.url)
 
     assert ran.code == 0, ran.err
@@ -149,7 +150,7 @@ def test_a_key_is_nowhere_in_what_is_recorded_or_said(models: Terminal) -> None:
 def test_a_model_without_its_extra_blocks_the_run_and_names_the_command(
     models: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Provider(in_order("of honey")) as fast:
+    with FakeProvider(in_order("of honey")) as fast:
         with monkeypatch.context() as without:
             without.setitem(sys.modules, "litellm", None)
             ran = models.here("run", "models.py:alone", "-a", "topic=bees", "--id", "r1", FAST_URL=fast.url)

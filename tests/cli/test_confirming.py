@@ -6,8 +6,9 @@ import signal
 import sqlite3
 
 import pytest
-from fake_models import Provider, Said, Use, in_order
 from terminal import Terminal, ended, until
+
+from perdure.testing.models import FakeProvider, Said, Use, in_order
 
 AGENTS = """
 import os
@@ -182,7 +183,7 @@ def test_a_model_is_told_what_came_of_a_call_that_a_person_judged(
     verb: str, told: str, done: list[str], agents: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
-    with Provider(in_order(Said(uses=(Use("pay", {"cents": 5}),)), "settled")) as model:
+    with FakeProvider(in_order(Said(uses=(Use("pay", {"cents": 5}),)), "settled")) as model:
         suspended = agents.here("run", "agents.py:settled", "--id", "r1", FAST_URL=model.url)
         assert (suspended.code, ran(agents)) == (3, [])
         assert agents.here(verb, "r1", "pay", "--note", "too dear").code == 0

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_models import Provider, Said, in_order
 from terminal import Terminal
+
+from perdure.testing.models import FakeProvider, Said, in_order
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ def test_what_is_named_twice_is_asked_once(terminal: Terminal, claude: Path) -> 
 
 def test_a_model_is_asked_too(terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
-    with Provider(in_order("Ready.", Said(status=429, error="slow down"))) as at:
+    with FakeProvider(in_order("Ready.", Said(status=429, error="slow down"))) as at:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{at.url}/v1")
         good = terminal.here("agents", "--live", "openai/gpt-4o")
         bad = terminal.here("agents", "--live", "openai/gpt-4o")

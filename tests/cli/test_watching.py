@@ -12,8 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from fake_models import Provider, Said, in_order
 from terminal import PATIENCE, Terminal, ended, fits, until
+
+from perdure.testing.models import FakeProvider, Said, in_order
 
 KEY = "hunter2-hunter2-hunter2"
 #: In two parts it is two lines.
@@ -46,7 +47,7 @@ def events(models: Terminal) -> str:
     return "".join(path.read_text() for path in (models.folder / "state").rglob("*.events.jsonl"))
 
 
-def run(models: Terminal, at: Provider) -> subprocess.Popen[str]:
+def run(models: Terminal, at: FakeProvider) -> subprocess.Popen[str]:
     """A run in a process of its own, once its model has begun to speak."""
     process = models.started("run", "models.py:alone", "-a", "topic=bees", "--id", "r1", MODEL_URL=at.url)
     until(lambda: "Text" in events(models))
@@ -66,7 +67,7 @@ def lines(process: subprocess.Popen[str], stream: str, wanted: str) -> list[str]
 
 def test_logs_tell_what_an_agent_says_while_it_says_it(models: Terminal) -> None:
     door = threading.Event()
-    with Provider(in_order(Said(TEXT, parts=2, door=door))) as at:
+    with FakeProvider(in_order(Said(TEXT, parts=2, door=door))) as at:
         running = run(models, at)
         following = models.started("logs", "r1", "-f")
         before = lines(following, "stdout", "Bees hum.")
@@ -86,7 +87,7 @@ def test_logs_tell_what_an_agent_says_while_it_says_it(models: Terminal) -> None
 
 def test_watch_shows_the_words_before_all_are_said_and_ends_as_the_run(models: Terminal) -> None:
     door = threading.Event()
-    with Provider(in_order(Said(TEXT, parts=2, door=door))) as at:
+    with FakeProvider(in_order(Said(TEXT, parts=2, door=door))) as at:
         running = run(models, at)
         watching = models.started("watch", "r1", "--json")
         before = lines(watching, "stderr", "says")
@@ -102,7 +103,7 @@ def test_watch_shows_the_words_before_all_are_said_and_ends_as_the_run(models: T
 
 def test_programs_get_the_parts_as_they_come_as_lines_of_their_own_form(models: Terminal) -> None:
     door = threading.Event()
-    with Provider(in_order(Said("bees! bees!", parts=2, door=door))) as at:
+    with FakeProvider(in_order(Said("bees! bees!", parts=2, door=door))) as at:
         running = run(models, at)
         following = models.started("logs", "r1", "-f", "--jsonl")
         first = lines(following, "stdout", '"delta"')
@@ -123,7 +124,7 @@ def test_programs_get_the_parts_as_they_come_as_lines_of_their_own_form(models: 
 
 
 def test_a_secret_in_two_parts_is_neither_on_the_disk_nor_on_a_screen(models: Terminal) -> None:
-    with Provider(in_order(Said(f"{KEY}", parts=3))) as at:
+    with FakeProvider(in_order(Said(f"{KEY}", parts=3))) as at:
         ran = models.here("run", "models.py:alone", "-a", "topic=bees", "--id", "r1", MODEL_URL=at.url)
 
     assert ran.out == '"[hidden]"\n'
@@ -133,7 +134,7 @@ def test_a_secret_in_two_parts_is_neither_on_the_disk_nor_on_a_screen(models: Te
 
 def test_what_was_never_written_is_simply_not_told(models: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     door = threading.Event()
-    with Provider(in_order(Said("bees! bees!", parts=2, door=door))) as at:
+    with FakeProvider(in_order(Said("bees! bees!", parts=2, door=door))) as at:
         running = run(models, at)
         watching = models.started("watch", "r1", XDG_STATE_HOME=str(models.folder / "elsewhere"))
         door.set()
@@ -146,7 +147,7 @@ def test_what_was_never_written_is_simply_not_told(models: Terminal, monkeypatch
 def test_on_a_terminal_the_tree_shows_the_last_words(models: Terminal) -> None:
     door = threading.Event()
     ours, theirs = pty.openpty()
-    with Provider(in_order(Said("dancing bees", parts=2, door=door))) as at:
+    with FakeProvider(in_order(Said("dancing bees", parts=2, door=door))) as at:
         process = subprocess.Popen(
             [sys.executable, "-m", "perdure", "run", "models.py:alone", "-a", "topic=bees", "--id", "r1"],
             cwd=models.folder,

@@ -16,9 +16,9 @@ from typing import Any
 import attrs
 import pytest
 from click.testing import CliRunner
-from fake_models import Heard, Provider, Said
 
 from perdure.cli.main import cli
+from perdure.testing.models import FakeProvider, Heard, Said
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ROOT / "tests" / "agents"
@@ -95,10 +95,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Answer]], Provider]:
+def models(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Answer]], FakeProvider]:
     """Providers of three makers, where litellm looks for them. They answer by the fields that they are asked for."""
 
-    def made(answers: dict[str, Answer]) -> Provider:
+    def made(answers: dict[str, Answer]) -> FakeProvider:
         def script(heard: Heard) -> Said:
             fields = " ".join(sorted(heard.schema["properties"])) if heard.schema is not None else ""
             answer = answers[fields](heard)
@@ -107,7 +107,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Answer]], Pro
             text = answer if isinstance(answer, str) else json.dumps(answer)
             return Said(text.replace("KEY", heard.key))
 
-        provider = Provider(script, key=KEY)
+        provider = FakeProvider(script, key=KEY)
         monkeypatch.setenv("OPENAI_BASE_URL", f"{provider.url}/v1")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", provider.url)
         monkeypatch.setenv("GEMINI_API_BASE", f"{provider.url}/v1beta")
@@ -116,10 +116,10 @@ def models(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Answer]], Pro
     return made
 
 
-Models = Callable[[dict[str, Answer]], Provider]
+Models = Callable[[dict[str, Answer]], FakeProvider]
 
 
-def asked(provider: Provider) -> list[str]:
+def asked(provider: FakeProvider) -> list[str]:
     """The models that were asked, each as often as it was."""
     return sorted(heard.model for heard in provider.heard)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_models import Heard, Provider, Said
 from plans import without_agents
 from returns.result import Failure, Success
 
 import perdure
 from perdure import Approved, Denied, Model, Waiting, plan, run_in_memory
 from perdure.testing import assert_crash_safe
+from perdure.testing.models import FakeProvider, Heard, Said
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ship.py"
@@ -120,7 +120,7 @@ def test_models_of_three_providers_ship_and_the_workflow_is_the_same(
         assert heard.schema is not None
         return Said(json.dumps(answers[frozenset(heard.schema["properties"])]))
 
-    with Provider(script) as at, perdure.open(tmp_path / "runs.db") as store:
+    with FakeProvider(script) as at, perdure.open(tmp_path / "runs.db") as store:
         places = {"openai": f"{at.url}/v1", "anthropic": at.url, "gemini": f"{at.url}/v1beta"}
 
         def model(name: str) -> Model:

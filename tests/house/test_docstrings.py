@@ -16,10 +16,12 @@ import perdure.core
 import perdure.interpreters.plan
 import perdure.interpreters.simulate
 import perdure.testing
+import perdure.testing.models
 
 ROOMS = (
     *(perdure.agents, perdure.components, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate),
     perdure.testing,
+    perdure.testing.models,
 )
 MODULES = [
     "perdure.api",
@@ -43,6 +45,9 @@ SHOWN = {
     "perdure.testing.crashing": 1,
     "perdure.testing.fakes": 1,
     "perdure.testing.histories": 2,
+    "perdure.testing.models.harnesses": 3,
+    "perdure.testing.models.script": 4,
+    "perdure.testing.models.server": 2,
     "perdure.testing.simulating": 1,
     **{f"{perdure.components.__name__}.{pattern}": 3 for pattern in PATTERNS},
 }
