@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 import click
@@ -56,32 +56,42 @@ class Found:
         return f"{self.agent:<11} {self.version or '?':<10} {says}"
 
 
-@command("perdure agents\nperdure agents --live ClaudeCode\nperdure agents --live openai/gpt-4o")
+@command("perdure agents\nperdure agents --fake\nperdure agents --live ClaudeCode openai/gpt-4o")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.agents)
+@click.option("--fake", is_flag=True, help="Ask each for one word, of a server on this machine: no key, no cost.")
 @click.option(
     "--live", is_flag=True, help="Ask each for one word. That costs what it costs: a fraction of a cent or two."
 )
 @click.option("--env", multiple=True, metavar="VARIABLE", help="With --live: pass it on; may be given often.")
-def agents(common: Common, names: tuple[str, ...], live: bool, env: tuple[str, ...]) -> Exit:
+def agents(common: Common, names: tuple[str, ...], fake: bool, live: bool, env: tuple[str, ...]) -> Exit:
     """Say which coding agents are installed, and who is logged in.
 
     With --live each of them, or each NAME, is asked for one word in an empty folder, where it may only read; a NAME
-    may be a model, too. Nothing of it is recorded.
+    may be a model, too. With --fake the same, but a server of perdure's own, on this machine, stands in the place of
+    its service: that shows whether the program starts and perdure understands it. Nothing of either is recorded.
     """
     import anyio
 
+    if fake and live:
+        raise click.UsageError("--fake asks nobody's service, and --live asks it: give one of them")
+    if fake and env:
+        raise click.UsageError("--env is for --live: with --fake nothing of yours is passed on")
     models = list(dict.fromkeys(name for name in names if "/" in name))
-    if models and not live:
-        raise click.UsageError(f"{models[0]} is a model, of which nothing is installed: ask it with --live")
+    if models and not (fake or live):
+        raise click.UsageError(f"{models[0]} is a model, of which nothing is installed: ask it with --live or --fake")
     found = anyio.run(look_for_all)
     if names:
         found = _named(found, [name for name in names if "/" not in name])
-    if not live:
-        text = "\n".join(printing.line(each.text, 300) for each in found)
-        next = ["perdure doctor"]
-        common.tell("agents", {"agents": [attrs.asdict(each) for each in found]}, text, next)
-        return Exit.DONE
-    return _live(common, found if names else [each for each in found if each.path is not None], models, env)
+    if fake or live:
+        asked = found if names else [each for each in found if each.path is not None]
+        return _fake(common, asked, models) if fake else _live(common, asked, models, env)
+    text = "\n".join(printing.line(each.text, 300) for each in found)
+    common.tell("agents", {"agents": [attrs.asdict(each) for each in found]}, text, ["perdure doctor"])
+    return Exit.DONE
+
+
+#: Where there is nobody to ask.
+_NOBODY: Final = "no coding agent is installed, so none was asked"
 
 
 def _live(common: Common, found: list[Found], models: list[str], env: tuple[str, ...]) -> Exit:
@@ -102,9 +112,26 @@ def _live(common: Common, found: list[Found], models: list[str], env: tuple[str,
         common.say(f"asks for one word: {printing.line(who)} ({trying.TERMS})")
     with printing.stdout_kept():
         tried = anyio.run(trying.try_all, found, asked, env)
-    text = "\n".join(each.text for each in tried) or "no coding agent is installed, so none was asked"
+    text = "\n".join(each.text for each in tried) or _NOBODY
     common.tell("live", {"tried": [each.tree for each in tried]}, text, ["perdure agents"])
     return Exit.DONE if tried and all(each.works for each in tried) else Exit.FAILED
+
+
+def _fake(common: Common, found: list[Found], models: list[str]) -> Exit:
+    import anyio
+
+    from perdure.cli import rehearsing
+    from perdure.core.faults import Defect
+
+    try:
+        asked = [rehearsing.model(name) for name in models]
+    except Defect as error:
+        raise click.UsageError(f"{error}: --live asks in earnest") from None
+    with printing.stdout_kept():
+        rehearsed = anyio.run(rehearsing.rehearse_all, found, asked)
+    text = "\n".join(each.text for each in rehearsed) or _NOBODY
+    common.tell("fake", {"tried": [each.tree for each in rehearsed]}, text, ["perdure agents --live"])
+    return Exit.DONE if rehearsed and all(each.works for each in rehearsed) else Exit.FAILED
 
 
 def _named(found: list[Found], names: list[str]) -> list[Found]:
@@ -122,6 +149,12 @@ def adapters() -> Iterator[tuple[type[Harness], Adapter[Any]]]:  # of whatever a
 
     every = ((cls, adapter_named(name)) for cls, name in ADAPTERS.items())
     yield from ((cls, adapter) for cls, adapter in every if adapter.package)
+
+
+def adapter_in(found: Found) -> tuple[type[Harness], Adapter[Any]]:  # of whatever agent
+    """The class of an agent that was found, and its adapter."""
+    [known] = [(cls, adapter) for cls, adapter in adapters() if cls.__name__ == found.agent]
+    return known
 
 
 async def look_for_all() -> list[Found]:

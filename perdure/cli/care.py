@@ -119,7 +119,7 @@ def _agents() -> Finding:
 
     here = [f"{each.agent} {each.version or '?'}" for each in anyio.run(look_for_all) if each.path is not None]
     said = ", ".join(here) or "none installed"
-    return Finding("coding agents", "ok", f"{said}; perdure agents says more, perdure agents --live asks each")
+    return Finding("coding agents", "ok", f"{said}; perdure agents says more, perdure agents --fake tries each")
 
 
 def _database(looker: Onlooker) -> Iterator[Finding]:

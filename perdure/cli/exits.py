@@ -28,9 +28,8 @@ class Exit(enum.IntEnum):
     FAILED = (
         1,
         (
-            "failed, or blocked by a defect; `agents --live`, `check`, `demo`, `diff --exit-code`, `doctor`, "
-            "`plan --policy`, `replay` "
-            "found something"
+            "failed, or blocked by a defect; `agents --fake`, `agents --live`, `check`, `demo`, `diff --exit-code`, "
+            "`doctor`, `plan --policy`, `replay` found something"
         ),
         errors.Blocked,
     )

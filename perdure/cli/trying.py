@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,9 @@ import attrs
 from returns.result import Success
 
 from perdure.agents.asking import asks
+from perdure.agents.harness.coding import KEPT
 from perdure.agents.places import root_of
-from perdure.cli.agents import Found, adapters
+from perdure.cli.agents import Found, adapter_in
 from perdure.cli.printing import ago, line
 from perdure.cli.spending import NOTHING_SPENT, Spent, paid
 from perdure.core.agents import Agent, Limits, Model
@@ -27,8 +28,8 @@ from perdure.core.leaves import Ask
 
 _PROMPT: Final = "Answer with the one word: ready"
 #: No more than this is spent on one agent: replies, tokens of an answer, dollars where they are told, and time.
-_TURNS, _TOKENS, _USD, _WALL = 3, 1000, 0.25, timedelta(minutes=2)
-TERMS: Final = f"at most {_TURNS} replies, {_WALL // timedelta(minutes=1)} minutes, and {_USD} USD where that is told"
+TURNS, TOKENS, _USD, WALL = 3, 1000, 0.25, timedelta(minutes=2)
+TERMS: Final = f"at most {TURNS} replies, {WALL // timedelta(minutes=1)} minutes, and {_USD} USD where that is told"
 
 
 @attrs.frozen(kw_only=True)
@@ -82,41 +83,60 @@ async def try_all(found: Sequence[Found], models: Sequence[Model], env: Sequence
         models: Models.
         env: Names of variables that the coding agents are given, beside their key where nobody is logged in.
     """
+    with tempfile.TemporaryDirectory(prefix="perdure-") as folder:
+
+        async def coding(each: Found) -> Tried:
+            cwd = Path(folder, each.agent)
+            cwd.mkdir()
+            return await tried(each.agent, _agent(each, cwd, env), os.environ)
+
+        async def completion(model: Model) -> Tried:
+            return await tried(model.name, model, os.environ)
+
+        return await all_at_once(found, coding, models, completion)
+
+
+async def all_at_once(
+    found: Sequence[Found],
+    coding: Callable[[Found], Awaitable[Tried]],
+    models: Sequence[Model],
+    completion: Callable[[Model], Awaitable[Tried]],
+) -> list[Tried]:
+    """What comes of each coding agent that is installed, and of each model, in the order in which they are given."""
     import anyio
 
     done: dict[str, Tried] = {}
 
-    async def one(name: str, agent: Agent | None, install: str) -> None:
-        missing = Tried(agent=name, kind="config", message=f"config: it is not installed: {install}")
-        done[name] = missing if agent is None else await _tried(name, agent, os.environ)
+    async def one(each: Found) -> None:
+        missing = Tried(agent=each.agent, kind="config", message=f"config: it is not installed: {each.install}")
+        done[each.agent] = missing if each.path is None else await coding(each)
 
-    with tempfile.TemporaryDirectory(prefix="perdure-") as folder:
-        async with anyio.create_task_group() as group:
-            for each in found:
-                cwd = Path(folder, each.agent)
-                cwd.mkdir()
-                agent = _agent(each, cwd, env) if each.path is not None else None
-                group.start_soon(one, each.agent, agent, each.install)
-            for model in models:
-                group.start_soon(one, model.name, model, "")
+    async def other(model: Model) -> None:
+        done[model.name] = await completion(model)
+
+    async with anyio.create_task_group() as group:
+        for each in found:
+            group.start_soon(one, each)
+        for model in models:
+            group.start_soon(other, model)
     return [done[name] for name in [*(each.agent for each in found), *(model.name for model in models)]]
 
 
 def model(name: str) -> Model:
     """A model as it is asked here."""
-    return Model(name, max_tokens=_TOKENS, timeout=_WALL)
+    return Model(name, max_tokens=TOKENS, timeout=WALL)
 
 
 def _agent(found: Found, cwd: Path, env: Sequence[str]) -> Agent:
-    [(cls, adapter)] = [(cls, adapter) for cls, adapter in adapters() if cls.__name__ == found.agent]
-    limits = Limits(turns=_TURNS, wall=_WALL, usd=_USD if adapter.prices else None)
+    cls, adapter = adapter_in(found)
+    limits = Limits(turns=TURNS, wall=WALL, usd=_USD if adapter.prices else None)
     keys = [found.by] if found.known == "key" else []
     made: Any = cls(access="read", cwd=str(cwd), env=list(dict.fromkeys([*keys, *env])), limits=limits)
     agent: Agent = made  # each of these classes has a name; the one that they have in common has none
     return agent
 
 
-async def _tried(name: str, agent: Agent, environ: Mapping[str, str]) -> Tried:
+async def tried(name: str, agent: Agent, environ: Mapping[str, str]) -> Tried:
     """One attempt by the path of every `ask`: what it would have recorded is told instead."""
     run = f"live-{uuid.uuid4().hex}"
     said: dict[str, Any] = {}
@@ -127,7 +147,7 @@ async def _tried(name: str, agent: Agent, environ: Mapping[str, str]) -> Tried:
     finally:
         shutil.rmtree(root_of(environ) / run, ignore_errors=True)
     took = int((time.monotonic() - began) * 1000)
-    tried = Tried(
+    so_far = Tried(
         agent=name,
         milliseconds=took,
         model=said.get("model"),
@@ -136,8 +156,8 @@ async def _tried(name: str, agent: Agent, environ: Mapping[str, str]) -> Tried:
         spent=Spent.of(said["spent"]) if "spent" in said else NOTHING_SPENT,
     )
     if isinstance(answer, Success):
-        return attrs.evolve(tried, answer=str(answer.unwrap()).strip())
+        return attrs.evolve(so_far, answer=str(answer.unwrap()).strip())
     error: Any = answer.error if isinstance(answer, Again) else answer.failure()
     kind = str(error.error if isinstance(error, StepFault) else error.kind)
     why = error.reason if isinstance(error, StepFault) else str(error)
-    return attrs.evolve(tried, kind=kind, message=why.removeprefix(f"{agent.name}: "))
+    return attrs.evolve(so_far, kind=kind, message=why.removeprefix(f"{agent.name}: ").partition(KEPT)[0])

@@ -38,5 +38,6 @@ def test_every_document_is_one_of_them(terminal: Terminal) -> None:
         "perdure.event/1",
         "perdure.heard/1",
         "perdure.demo/1",
+        "perdure.fake/1",
         "perdure.live/1",
     }

@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import stat
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from machine import install
 from terminal import Terminal
 
 from perdure.testing.models import FakeProvider, Said, in_order
-
-
-@pytest.fixture
-def machine(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and a PATH with nothing of anybody."""
-    home, programs = tmp_path / "home", tmp_path / "programs"
-    home.mkdir()
-    programs.mkdir()
-    for name in [name for name in os.environ if name.endswith(("_API_KEY", "_TOKEN"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    return home
-
-
-def install(machine: Path, name: str, says: str) -> None:
-    program = machine.parent / "programs" / name
-    program.write_text(f"#!/bin/sh\necho '{says}'\n")
-    program.chmod(stat.S_IRWXU)
 
 
 def found(terminal: Terminal) -> dict[str, dict[str, Any]]:
@@ -111,7 +92,7 @@ def test_the_doctor_names_the_agents_that_are_here(
     nowhere(monkeypatch, "google-antigravity")
     assert diagnosed(terminal, "coding agents") == (
         "ok",
-        "none installed; perdure agents says more, perdure agents --live asks each",
+        "none installed; perdure agents says more, perdure agents --fake tries each",
     )
 
     install(machine, "codex", "codex-cli 0.171.0")
@@ -119,7 +100,7 @@ def test_the_doctor_names_the_agents_that_are_here(
 
     assert diagnosed(terminal, "coding agents") == (
         "ok",
-        "Codex 0.171.0, Pi ?; perdure agents says more, perdure agents --live asks each",
+        "Codex 0.171.0, Pi ?; perdure agents says more, perdure agents --fake tries each",
     )
 
 

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_a_model_that_says_nothing_of_it_is_led_to_it_by_the_environment(
 
 
 def test_it_speaks_for_no_other_provider() -> None:
-    with FakeProvider("because") as provider, pytest.raises(Defect, match=r"openai/…, anthropic/…, gemini/… do, and"):
+    with FakeProvider("because") as provider, pytest.raises(Defect, match="anthropic/… and gemini/… do, not as"):
         provider.base_url("mistral/mistral-large")
 
 
@@ -136,11 +137,24 @@ def test_every_coding_agent_that_can_be_installed_can_be_pointed_at_it(tmp_path:
         here = pointing(agent, "http://127.0.0.1:8080")
         environ = here.home(home)
 
-        assert environ == {"HOME": str(home), **here.environ}
+        assert environ["HOME"] == str(home)
+        assert {name: environ[name] for name in here.environ} == here.environ
         assert agent(model=here.model, env=here.env).env == tuple(here.environ)
         written = [*environ.values(), *(file.read_text() for file in home.rglob("*") if file.is_file())]
         assert any("http://127.0.0.1:8080" in text for text in written)
         assert any(KEY in text for text in written)
+
+
+def test_nothing_that_takes_it_for_a_proxy_gets_out_and_what_tried_is_told() -> None:
+    with FakeProvider("because") as provider:
+        here = pointing(ClaudeCode, provider.url)
+        with tempfile.TemporaryDirectory() as home:
+            proxy = here.home(Path(home))["HTTPS_PROXY"]
+        out = urllib.request.build_opener(urllib.request.ProxyHandler({"https": proxy}))
+        with pytest.raises(OSError, match="403"):
+            out.open("https://updates.example/latest")
+
+    assert provider.aside == ["CONNECT updates.example:443"]
 
 
 def test_how_any_other_program_is_pointed_at_it_is_not_known() -> None:

@@ -34,6 +34,8 @@ from perdure.core.leaves import Denied
 _IDLE: Final = timedelta(minutes=15)
 #: After its last word it may tidy up for so long.
 _LINGER: Final = timedelta(seconds=30)
+#: Stands between why it crashed and the file that says more.
+KEPT: Final = "; all that it printed is in "
 #: What it is told when nobody has answered in time.
 _LATER: Final = Denied(note="A reviewer has to look at this first; stop here.")
 
@@ -155,7 +157,7 @@ class Coding:
             raise AgentError("config", f"{error}{mend}") from None
         except AgentError as error:
             if error.kind == "crashed":
-                raise attrs.evolve(error, message=f"{error.message}; all that it printed is in {log}") from None
+                raise attrs.evolve(error, message=f"{error.message}{KEPT}{log}") from None
             raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

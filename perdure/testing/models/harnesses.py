@@ -11,7 +11,7 @@ import attrs
 
 from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness, OpenCode, Pi
 from perdure.core.faults import Defect
-from perdure.testing.models.server import KEY
+from perdure.testing.models.server import HOST, KEY
 
 
 @attrs.frozen
@@ -19,11 +19,13 @@ class Pointing:
     """What leads a coding agent to a provider, and to no other.
 
     Attributes:
+        url: The provider's address.
         model: Which model it is to be given, by `model=`.
         environ: Variables that it is to be given by their names, by `env=`.
         files: Settings, by their paths in its home folder.
     """
 
+    url: str
     model: str
     environ: Mapping[str, str]
     files: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -34,12 +36,17 @@ class Pointing:
         return tuple(self.environ)
 
     def home(self, folder: Path) -> dict[str, str]:
-        """Make a folder its home: write the settings, and say what the environment of its worker must hold."""
+        """Make a folder its home, and say what the environment of its worker must hold.
+
+        Some programs look for their updates, or for lists of models, whatever they are told. The provider is their
+        proxy too, and lets nothing out: that is a `CONNECT` in its `aside`.
+        """
         for name, text in self.files.items():
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        return {"HOME": str(folder), **self.environ}
+        proxy = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), self.url)
+        return {"HOME": str(folder), **proxy, "NO_PROXY": HOST, "no_proxy": HOST, **self.environ}
 
 
 def pointing(agent: type[Harness], url: str) -> Pointing:
@@ -71,7 +78,7 @@ _PRICE: Final = {"input": 3, "output": 15}
 
 def _claude_code(url: str) -> Pointing:
     environ = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY, "API_TIMEOUT_MS": "60000"}
-    return Pointing("claude-sonnet-4-5", environ)
+    return Pointing(url, "claude-sonnet-4-5", environ)
 
 
 def _codex(url: str) -> Pointing:
@@ -84,7 +91,7 @@ wire_api = "responses"
 request_max_retries = 1
 stream_max_retries = 1
 """
-    return Pointing("fake-model", {"FAKE_KEY": KEY}, {".codex/config.toml": settings})
+    return Pointing(url, "fake-model", {"FAKE_KEY": KEY}, {".codex/config.toml": settings})
 
 
 def _pi(url: str) -> Pointing:
@@ -94,11 +101,11 @@ def _pi(url: str) -> Pointing:
         ".pi/agent/models.json": json.dumps({"providers": {"fake": provider}}),
         ".pi/agent/settings.json": json.dumps({"retry": {"enabled": True, "maxRetries": 1, "baseDelayMs": 10}}),
     }
-    return Pointing("fake/fake-model", {"FAKE_KEY": KEY}, files)
+    return Pointing(url, "fake/fake-model", {"FAKE_KEY": KEY}, files)
 
 
 def _gemini(url: str) -> Pointing:
-    return Pointing("gemini-2.5-flash", {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url})
+    return Pointing(url, "gemini-2.5-flash", {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url})
 
 
 def _antigravity(url: str) -> Pointing:
@@ -112,7 +119,7 @@ def _opencode(url: str) -> Pointing:
         "models": {"fake-model": {"cost": _PRICE, "limit": {"context": 100000, "output": 4000}}},
     }
     settings = {"provider": {"fake": provider}, "small_model": "fake/fake-model"}
-    return Pointing("fake/fake-model", {"FAKE_KEY": KEY}, {".config/opencode/opencode.json": json.dumps(settings)})
+    return Pointing(url, "fake/fake-model", {"FAKE_KEY": KEY}, {".config/opencode/opencode.json": json.dumps(settings)})
 
 
 _POINTINGS: Final[Mapping[type[Harness], Callable[[str], Pointing]]] = {

@@ -18,11 +18,26 @@ from perdure.testing.models.wire import is_object
 
 #: A key for whatever will not ask without one. No service knows it.
 KEY: Final = "a-key-that-is-none"
+#: The one interface that it listens on.
+HOST: Final = "127.0.0.1"
 #: Where each provider that litellm knows by this name is found, below the address.
 _PATHS: Final = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta"}
 #: By which litellm finds a provider, and its key.
 _ADDRESSES: Final = {"OPENAI_BASE_URL": "openai", "ANTHROPIC_BASE_URL": "anthropic", "GEMINI_API_BASE": "gemini"}
 _KEYS: Final = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+
+def path_of(model: str) -> str:
+    """Below which path the provider of a `Model` of this name is found.
+
+    Raises:
+        Defect: A fake provider does not speak as that one does.
+    """
+    maker = model.partition("/")[0]
+    if maker not in _PATHS:
+        *others, last = (f"{name}/…" for name in _PATHS)
+        raise Defect(f"a fake provider speaks as those of {', '.join(others)} and {last} do, not as that of {model}")
+    return _PATHS[maker]
 
 
 class FakeProvider:
@@ -34,7 +49,7 @@ class FakeProvider:
 
     Attributes:
         heard: Every request for an answer so far, in order.
-        aside: Every request for something else: `METHOD path`.
+        aside: Every request for something else: `METHOD path`, or `CONNECT host:port` of who takes it for a proxy.
 
     Example:
         >>> import json, urllib.request
@@ -53,14 +68,14 @@ class FakeProvider:
         self._script = in_order(script) if isinstance(script, Said | str) else script
         self._key = key
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, self))
+        self._server = ThreadingHTTPServer((HOST, 0), functools.partial(_Handler, self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
         """Its address, without a path."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{HOST}:{self._server.server_address[1]}"
 
     def base_url(self, model: str) -> str:
         """Where a `Model` of this name finds it, by `base_url=`.
@@ -68,11 +83,7 @@ class FakeProvider:
         Raises:
             Defect: It does not speak as the provider of that model does.
         """
-        maker = model.partition("/")[0]
-        if maker not in _PATHS:
-            spoken = ", ".join(f"{name}/…" for name in _PATHS)
-            raise Defect(f"a fake provider speaks as those of {spoken} do, and not as that of {model}")
-        return self.url + _PATHS[maker]
+        return self.url + path_of(model)
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -81,7 +92,7 @@ class FakeProvider:
         A test sets them by `monkeypatch.setenv`, and its workflow stays as it is.
         """
         places = {name: self.url + _PATHS[maker] for name, maker in _ADDRESSES.items()}
-        return {**places, **dict.fromkeys(_KEYS, KEY), **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")}
+        return {**places, **dict.fromkeys(_KEYS, KEY), **dict.fromkeys(("NO_PROXY", "no_proxy"), HOST)}
 
     def answer(self, heard: Heard) -> Said:
         """Keep a request, and say what is answered to it."""
@@ -130,6 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._no_such_path()
 
     do_HEAD = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def do_CONNECT(self) -> None:
+        self._provider.aside.append(f"CONNECT {self.path}")
+        self._json(403, {"error": {"message": "there is no way out", "type": "forbidden"}})
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)
