@@ -138,6 +138,7 @@ def test_every_coding_agent_that_can_be_installed_can_be_pointed_at_it(tmp_path:
         environ = here.home(home)
 
         assert environ["HOME"] == str(home)
+        assert all(Path(environ[f"XDG_{what}_HOME"]).is_relative_to(home) for what in ("CONFIG", "DATA", "CACHE"))
         assert {name: environ[name] for name in here.environ} == here.environ
         assert agent(model=here.model, env=here.env).env == tuple(here.environ)
         written = [*environ.values(), *(file.read_text() for file in home.rglob("*") if file.is_file())]

@@ -13,6 +13,14 @@ from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness,
 from perdure.core.faults import Defect
 from perdure.testing.models.server import HOST, KEY
 
+#: Where programs look for settings and logins: all of it within the home folder, whatever yours says.
+_WITHIN: Final = {
+    "HOME": ".",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_CACHE_HOME": ".cache",
+}
+
 
 @attrs.frozen
 class Pointing:
@@ -45,8 +53,9 @@ class Pointing:
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        proxy = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), self.url)
-        return {"HOME": str(folder), **proxy, "NO_PROXY": HOST, "no_proxy": HOST, **self.environ}
+        within = {name: str(folder / path) for name, path in _WITHIN.items()}
+        proxies = {"HTTPS_PROXY": self.url, "https_proxy": self.url, "NO_PROXY": HOST, "no_proxy": HOST}
+        return {**within, **proxies, **self.environ}
 
 
 def pointing(agent: type[Harness], url: str) -> Pointing:
