@@ -21,8 +21,7 @@ from subjects import SUBJECTS, environ
 
 from perdure.agents.reply import Reply
 from perdure.core.agents import McpServer
-from perdure.testing.models import FakeProvider as Provider
-from perdure.testing.models import Heard, Said, Use, in_order
+from perdure.testing.models import FakeProvider, Heard, Said, Use, in_order
 
 pytestmark = pytest.mark.harness
 
@@ -42,7 +41,7 @@ def workflow(room: Path, *names: str, more: str = "") -> None:
     )
 
 
-def environment(room: Path, provider: Provider, *names: str) -> Mapping[str, str]:
+def environment(room: Path, provider: FakeProvider, *names: str) -> Mapping[str, str]:
     more: dict[str, str] = {"PERDURE_DB": str(room / "runs.db")}
     for name in names:
         more |= SUBJECTS[name].home(room / "home", provider.url)
@@ -85,7 +84,7 @@ def test_the_second_agent_does_the_work_where_the_first_has_no_quota(first: str,
         write = SUBJECTS[second].write(room / "work" / "made.txt", "made")
         return Said("all done") if heard.results else Said(uses=(write,))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         env = environment(room, provider, first, second)
         told = ended(started(room, env, "run", "flows.py:flow", "-i", '"do it"', "--id", "r"))
         shown = subprocess.run(
@@ -120,7 +119,7 @@ def test_the_live_agents_of_the_example_ship(first: str, second: str, room: Path
         write = SUBJECTS[second].write(room / "work" / "bees.txt", "dance")
         return Said(json.dumps(report)) if heard.results else Said(uses=(write,))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         (room / "bin").mkdir()
         for name in (first, second):
             subject = SUBJECTS[name]
@@ -163,7 +162,7 @@ def test_a_killed_worker_leaves_nothing_and_the_next_one_goes_on_with_the_conver
             return Said("Title")
         return Said("carried on") if "You were interrupted" in heard.prompt else Said(uses=(use,))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         env = environment(room, provider, name)
         worker = started(room, env, "run", "flows.py:flow", "-i", '"do it"', "--id", "r")
         until(lambda: (work / "written").exists() and (work / "started").read_text().strip(), "the tool at work")
@@ -189,7 +188,7 @@ def test_a_run_waits_without_a_process_until_a_person_has_answered(name: str, de
     workflow(room, name, more=f" | {asking!r} | {{'hold': datetime.timedelta(seconds=1)}}")
     scene = SCENES["permit yes"]
 
-    with Provider(scene.says(SUBJECTS[name], room / "work")) as provider:
+    with FakeProvider(scene.says(SUBJECTS[name], room / "work")) as provider:
         env = environment(room, provider, name)
         worker = started(room, env, "run", "flows.py:flow", "-i", '"do it"', "--id", "r")
         out, err = worker.communicate(timeout=120)
@@ -229,7 +228,7 @@ def test_a_server_of_tools_is_started_with_its_variables_and_its_tool_is_used(na
         tool = next((tool for tool in heard.tools if "secret_word" in tool), None)
         return Said(uses=(Use(tool) if tool else Use("call_mcp_tool", through),))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         env = {**environment(room, provider, name), "WORD": "marmalade-and-honey"}
         options: dict[str, Any] = {"mcp": [McpServer(name="wf", command=[sys.executable, server], env=["WORD"])]}
         if "confirm" in subject.options:  # a server that it was given is used without asking
@@ -264,7 +263,7 @@ def test_a_command_of_codex_reaches_the_network_only_where_it_is_let(
         code = f"import urllib.request as web; web.urlopen('{provider.url}/reached')"
         return Said("all done") if heard.results else Said(uses=(subject.run(f'{sys.executable} -c "{code}"'),))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         env = environment(room, provider, name)
         scene = attrs.evolve(SCENES["hello"], options={"access": "edit", "network": network})
         (told,) = play(name, subject, scene, room / "work", env)
@@ -292,7 +291,7 @@ READERS = {
 def test_web_tools_are_there_only_where_the_network_is(name: str, network: bool | None, room: Path) -> None:
     subject = SUBJECTS[name]
 
-    with Provider(in_order("hello")) as provider:
+    with FakeProvider(in_order("hello")) as provider:
         env = environment(room, provider, name)
         options = {"access": "read", "network": network} | ({"tools": None} if "tools" in subject.options else {})
         (told,) = play(name, subject, attrs.evolve(SCENES["hello"], options=options), room / "work", env)
@@ -317,7 +316,7 @@ def test_no_agent_of_the_project_takes_opencode_to_the_network_where_it_may_not(
         use = Use("webfetch", {"url": f"{provider.url}/reached", "format": "text"})
         return Said("all done") if heard.results else Said(uses=(use,))
 
-    with Provider(script) as provider:
+    with FakeProvider(script) as provider:
         scene = attrs.evolve(SCENES["hello"], options={"access": "edit", "network": False})
         (told,) = play(name, SUBJECTS[name], scene, room / "work", environment(room, provider, name))
 
