@@ -126,7 +126,7 @@ def _fake(common: Common, found: list[Found], models: list[str]) -> Exit:
     try:
         asked = [rehearsing.model(name) for name in models]
     except Defect as error:
-        raise click.UsageError(f"{error}: --live asks in earnest") from None
+        raise click.UsageError(str(error)) from None
     with printing.stdout_kept():
         rehearsed = anyio.run(rehearsing.rehearse_all, found, asked)
     text = "\n".join(each.text for each in rehearsed) or _NOBODY

@@ -6,9 +6,10 @@ this version and reads its answer. Nobody's home, key or settings are used, and 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -22,6 +23,7 @@ from perdure.cli.agents import Found, adapter_in
 from perdure.cli.printing import ago, count, line
 from perdure.cli.trying import Tried
 from perdure.core.agents import Agent, Limits, Model
+from perdure.core.faults import Defect
 from perdure.testing.models import KEY, FakeProvider, pointing
 from perdure.testing.models.server import HOST, path_of
 
@@ -75,8 +77,12 @@ def model(name: str) -> Model:
     Raises:
         Defect: It is none, or one whose provider the fake does not speak as.
     """
-    path_of(name)
-    return attrs.evolve(trying.model(name), key=_KEY)
+    made = trying.model(name)
+    try:
+        path_of(name)
+    except Defect as error:
+        raise Defect(f"{error}: ask it with --live") from None
+    return attrs.evolve(made, key=_KEY)
 
 
 async def rehearse_all(found: Sequence[Found], models: Sequence[Model]) -> list[Rehearsed]:
@@ -87,14 +93,14 @@ async def rehearse_all(found: Sequence[Found], models: Sequence[Model]) -> list[
         models: Models.
     """
     requests: dict[str, int] = {}
-    root = root_of(os.environ)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Not in a shared folder, where some harnesses trust no file.
-    with tempfile.TemporaryDirectory(prefix="fake-", dir=root) as folder:
+    with _folder(root_of(os.environ)) as homes, _folder() as folders:
 
         async def coding(each: Found) -> Tried:
+            home, cwd = homes / each.agent, folders / each.agent
+            home.mkdir()
+            cwd.mkdir()
             with FakeProvider(_ANSWER, key=KEY) as provider:
-                tried = await _coding(each, Path(folder, each.agent), provider)
+                tried = await _coding(each, home, cwd, provider)
             requests[each.agent] = len(provider.heard)
             return tried
 
@@ -110,13 +116,23 @@ async def rehearse_all(found: Sequence[Found], models: Sequence[Model]) -> list[
     return [Rehearsed.of(tried, requests.get(tried.agent, 0)) for tried in every]
 
 
-async def _coding(found: Found, folder: Path, provider: FakeProvider) -> Tried:
-    """One coding agent that has nothing of anybody: a home with what leads it to the provider, and an empty folder."""
+@contextlib.contextmanager
+def _folder(within: Path | None = None) -> Iterator[Path]:
+    """A folder that is gone afterwards.
+
+    A home must not be in a shared one, where some harnesses trust no file; and a working folder not below yours, whose
+    instructions would be read.
+    """
+    if within is not None:
+        within.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="perdure-fake-", dir=within) as folder:
+        yield Path(folder)
+
+
+async def _coding(found: Found, home: Path, cwd: Path, provider: FakeProvider) -> Tried:
+    """One coding agent that has nothing of anybody, and a home that leads it to the provider."""
     cls, adapter = adapter_in(found)
     here = pointing(cls, provider.url)
-    home, cwd = folder / "home", folder / "work"
-    for each in (home, cwd):
-        each.mkdir(parents=True)
     environ = {"PATH": os.environ.get("PATH", os.defpath), **here.home(home)}
     limits = Limits(turns=trying.TURNS, wall=trying.WALL)
     made: Any = cls(access="read", cwd=str(cwd), model=here.model, env=here.env, limits=limits)

@@ -26,7 +26,8 @@ if "--version" in sys.argv:
     print("9.9.9 (Claude Code)")
     sys.exit()
 home = os.environ["HOME"]
-found = {"env": dict(os.environ), "home": home, "in home": os.listdir(home), "in folder": os.listdir()}
+found = {"env": dict(os.environ), "home": home, "folder": os.getcwd()}
+found |= {"in home": os.listdir(home), "in folder": os.listdir()}
 with open(os.path.join(os.path.dirname(__file__), "found.json"), "w") as file:
     json.dump({**found, "argv": sys.argv}, file)
 told, answer = sys.stdin.read(), {"result": "ready", "is_error": False}
@@ -77,14 +78,14 @@ def test_it_has_an_empty_home_an_empty_folder_and_nothing_of_yours(
     assert terminal.here("agents", "--fake", "claude").code == 0
 
     found = json.loads(left.read_text())
-    assert found["home"] != str(machine)
+    assert not any(Path(found[name]).is_relative_to(machine) for name in ("home", "folder"))
     assert (found["in home"], found["in folder"]) == ([".local"], [])
     assert "mine" not in found["env"].values()
     assert found["env"]["ANTHROPIC_API_KEY"] == KEY
     assert found["env"]["ANTHROPIC_BASE_URL"] == found["env"]["HTTPS_PROXY"]
     assert found["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
     assert "Edit" not in found["argv"][found["argv"].index("--tools") + 1]
-    assert not Path(found["home"]).exists()
+    assert not any(Path(found[name]).exists() for name in ("home", "folder"))
 
 
 def test_nothing_of_it_is_kept(terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +184,10 @@ def test_a_model_is_asked_too_and_bears_no_key_of_yours(
     [
         (["--fake", "--live"], "--fake asks nobody's service, and --live asks it: give one of them"),
         (["--fake", "--env", "HOME"], "--env is for --live: with --fake nothing of yours is passed on"),
-        (["--fake", "mistral/x"], "openai/…, anthropic/… and gemini/… do, not as that of mistral/x: --live asks in"),
+        (
+            ["--fake", "mistral/x"],
+            "openai/…, anthropic/… and gemini/… do, not as that of mistral/x: ask it with",
+        ),
         (["--fake", "openai/"], "say the provider too"),
         (["--fake", "Cladue"], "there is no coding agent 'Cladue'"),
     ],
