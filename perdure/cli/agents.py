@@ -130,8 +130,10 @@ def _fake(common: Common, found: list[Found], models: list[str]) -> Exit:
     with printing.stdout_kept():
         rehearsed = anyio.run(rehearsing.rehearse_all, found, asked)
     text = "\n".join(each.text for each in rehearsed) or _NOBODY
-    common.tell("fake", {"tried": [each.tree for each in rehearsed]}, text, ["perdure agents --live"])
-    return Exit.DONE if rehearsed and all(each.works for each in rehearsed) else Exit.FAILED
+    work = bool(rehearsed) and all(each.works for each in rehearsed)
+    next = ["perdure agents --live" if work else "perdure agents"]
+    common.tell("fake", {"tried": [each.tree for each in rehearsed]}, text, next)
+    return Exit.DONE if work else Exit.FAILED
 
 
 def _named(found: list[Found], names: list[str]) -> list[Found]:

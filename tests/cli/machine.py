@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import stat
 from pathlib import Path
@@ -27,3 +28,15 @@ def install(machine: Path, name: str, says: str) -> None:
     program = machine.parent / "programs" / name
     program.write_text(f"#!/bin/sh\necho '{says}'\n")
     program.chmod(stat.S_IRWXU)
+
+
+def nowhere(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """As if this package of Python were not installed."""
+    real = importlib.metadata.distribution
+
+    def distribution(name: str) -> importlib.metadata.Distribution:
+        if name == package:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine import install
+from machine import install, nowhere
 from terminal import Terminal
 
 from perdure.testing.models import FakeProvider, Said, in_order
@@ -250,15 +250,3 @@ def test_where_none_is_installed_none_was_asked(
 
 def test_agents_can_be_named_without_asking_them(terminal: Terminal, machine: Path) -> None:
     assert [each["agent"] for each in terminal.here("agents", "pi", "--json").document["agents"]] == ["Pi"]
-
-
-def nowhere(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    """As if this package of Python were not installed."""
-    real = importlib.metadata.distribution
-
-    def distribution(name: str) -> importlib.metadata.Distribution:
-        if name == package:
-            raise importlib.metadata.PackageNotFoundError(name)
-        return real(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", distribution)

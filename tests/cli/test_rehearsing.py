@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from machine import install
+from machine import install, nowhere
 from terminal import Terminal
 
 from perdure.cli.agents import adapters
@@ -158,6 +158,17 @@ def test_what_is_named_and_not_installed_does_not_work_and_the_others_are_asked(
     assert said.code == 1
     assert "Codex       does not work: config: it is not installed: npm install -g @openai/codex (" in said.out
     assert "ClaudeCode  works" in said.out
+
+
+def test_where_none_is_installed_none_was_asked(
+    terminal: Terminal, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere(monkeypatch, "google-antigravity")
+
+    said = terminal.here("agents", "--fake")
+
+    assert said.code == 1
+    assert said.out == "no coding agent is installed, so none was asked\nnext: perdure agents\n"
 
 
 @pytest.mark.parametrize("name", ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"])
