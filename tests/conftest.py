@@ -8,6 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto`: a few, for the tests start processes of their own, too."""
+    return min(os.cpu_count() or 1, 4)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing is left in the home of whoever runs the tests."""

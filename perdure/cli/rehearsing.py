@@ -16,6 +16,8 @@ from unittest import mock
 
 import attrs
 
+from perdure.agents.fake import KEY, FakeProvider, pointing
+from perdure.agents.fake.server import HOST, path_of
 from perdure.agents.harness.coding import Coding
 from perdure.agents.places import root_of
 from perdure.cli import trying
@@ -24,8 +26,6 @@ from perdure.cli.printing import ago, count, line
 from perdure.cli.trying import Tried
 from perdure.core.agents import Agent, Limits, Model
 from perdure.core.faults import Defect
-from perdure.testing.models import KEY, FakeProvider, pointing
-from perdure.testing.models.server import HOST, path_of
 
 #: What every agent is answered.
 _ANSWER: Final = "ready"

@@ -11,17 +11,17 @@ import pytest
 
 import perdure
 import perdure.agents
+import perdure.agents.fake
 import perdure.components
 import perdure.core
 import perdure.interpreters.plan
 import perdure.interpreters.simulate
 import perdure.testing
-import perdure.testing.models
 
 ROOMS = (
     *(perdure.agents, perdure.components, perdure.core, perdure.interpreters.plan, perdure.interpreters.simulate),
     perdure.testing,
-    perdure.testing.models,
+    perdure.agents.fake,
 )
 MODULES = [
     "perdure.api",
@@ -45,9 +45,9 @@ SHOWN = {
     "perdure.testing.crashing": 1,
     "perdure.testing.fakes": 1,
     "perdure.testing.histories": 2,
-    "perdure.testing.models.harnesses": 3,
-    "perdure.testing.models.script": 4,
-    "perdure.testing.models.server": 2,
+    "perdure.agents.fake.harnesses": 3,
+    "perdure.agents.fake.script": 4,
+    "perdure.agents.fake.server": 2,
     "perdure.testing.simulating": 1,
     **{f"{perdure.components.__name__}.{pattern}": 3 for pattern in PATTERNS},
 }

@@ -20,11 +20,6 @@ BREACHES = {
         "perdure.agents.planted -> perdure.interpreters.memory",
     ),
     "the core imports outward": ("core/planted_outward.py", "import perdure.api", "perdure.core.planted_outward -> "),
-    "what tests use knows the command line": (
-        "testing/planted.py",
-        "import perdure.cli.main",
-        "perdure.testing.planted -> perdure.cli.main",
-    ),
     "the core reads a clock": ("core/planted_clock.py", "import time", "perdure.core.planted_clock -> time"),
     "a component draws a random number": (
         "components/planted.py",

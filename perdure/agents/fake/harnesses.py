@@ -9,9 +9,9 @@ from typing import Final
 
 import attrs
 
+from perdure.agents.fake.server import HOST, KEY
 from perdure.core.agents import Antigravity, ClaudeCode, Codex, Gemini, Harness, OpenCode, Pi
 from perdure.core.faults import Defect
-from perdure.testing.models.server import HOST, KEY
 
 #: Where programs look for settings and logins: all of it within the home folder, whatever yours says.
 _WITHIN: Final = {

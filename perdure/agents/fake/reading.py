@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from perdure.testing.models import anthropic, chat, gemini, responses
-from perdure.testing.models.script import Api, Heard, Json
-from perdure.testing.models.wire import Wire, is_object, objects, text_of
+from perdure.agents.fake import anthropic, chat, gemini, responses
+from perdure.agents.fake.script import Api, Heard, Json
+from perdure.agents.fake.wire import Wire, is_object, objects, text_of
 
 WIRES: Final[Mapping[Api, Wire]] = {
     "chat": chat.WIRE,

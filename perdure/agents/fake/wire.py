@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 import attrs
 
-from perdure.testing.models.script import Heard, Json, Said, Use
+from perdure.agents.fake.script import Heard, Json, Said, Use
 
 #: A server-sent event: its name, if it has one, and its data.
 Event: TypeAlias = tuple[str, Json]

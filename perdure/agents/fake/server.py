@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
+from perdure.agents.fake.reading import WIRES, heard
+from perdure.agents.fake.script import Heard, Json, Said, Script, in_order
+from perdure.agents.fake.wire import is_object
 from perdure.core.faults import Defect
-from perdure.testing.models.reading import WIRES, heard
-from perdure.testing.models.script import Heard, Json, Said, Script, in_order
-from perdure.testing.models.wire import is_object
 
 #: A key for whatever will not ask without one. No service knows it.
 KEY: Final = "a-key-that-is-none"

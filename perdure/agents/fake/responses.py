@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from perdure.testing.models.chat import refused
-from perdure.testing.models.script import Heard, Json, Said, Use
-from perdure.testing.models.wire import Event, Wire, called, inside, numbers, objects
+from perdure.agents.fake.chat import refused
+from perdure.agents.fake.script import Heard, Json, Said, Use
+from perdure.agents.fake.wire import Event, Wire, called, inside, numbers, objects
 
 
 def _messages(body: Json) -> Iterator[tuple[str, Any]]:

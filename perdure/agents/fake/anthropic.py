@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from perdure.testing.models.script import Heard, Json, Said
-from perdure.testing.models.wire import Event, Wire, called, inside, numbers, objects
+from perdure.agents.fake.script import Heard, Json, Said
+from perdure.agents.fake.wire import Event, Wire, called, inside, numbers, objects
 
 #: Why a model stopped, by OpenAI's words for it.
 _STOPS: Final = {"length": "max_tokens", "content_filter": "refusal"}
