@@ -229,16 +229,16 @@ def test_ci_runs_the_two_commands_of_the_readme_word_for_word() -> None:
     script = (ROOT / ".ci" / "run").read_text()
 
     assert ci("demo") == promised("perdure demo --yes")
-    assert ci("tests") == promised("pytest")
+    assert ci("tests") == promised("pytest -n auto")
     assert script.count('bash -c "$demo"') == 1
     assert script.count('bash -c "$tests"') == 1
 
 
-@pytest.mark.parametrize("end", ["perdure demo --yes", "pytest"])
+@pytest.mark.parametrize("end", ["perdure demo --yes", "pytest -n auto"])
 def test_each_of_the_two_commands_is_sufficient_alone(end: str) -> None:
     steps = promised(end).split(" && ")
 
     assert steps[0] == "python3 -m venv .venv"
     assert steps[1].startswith(".venv/bin/pip install -q -c constraints.txt -e ")
     assert steps[2:] == [f".venv/bin/{end}"]
-    assert ("'.[dev]'" in steps[1]) == (end == "pytest")
+    assert ("'.[dev]'" in steps[1]) == (end == "pytest -n auto")
