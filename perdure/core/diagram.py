@@ -92,13 +92,9 @@ class Branch:
 
 def reduced(root: Branch) -> Node:
     """The diagram of all paths."""
-    branches, todo = list[Branch](), [root]
-    while todo:
-        branches.append(branch := todo.pop())
-        todo += [found[1] for found in branch.answers if found]
     nodes: dict[int, Node] = {}
     pool: dict[Any, Node] = {}
-    for branch in reversed(branches):  # what follows comes before what it follows
+    for branch in followed_first([root], _branches):
         node = branch.end or _looks(branch, nodes)
         if isinstance(node, Ends):
             node = pool.setdefault((node.how, node.what, node.not_undone), node)
@@ -109,6 +105,10 @@ def reduced(root: Branch) -> Node:
             node = pool.setdefault((kind, key, input, id(node)), Asks(kind, key, input, op, node))
         nodes[id(branch)] = node
     return nodes[id(root)]
+
+
+def _branches(branch: Branch) -> list[Branch]:
+    return [found[1] for found in branch.answers if found]
 
 
 def _looks(branch: Branch, nodes: Mapping[int, Node]) -> Node:

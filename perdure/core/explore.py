@@ -6,6 +6,7 @@ asks about them, another way each time. What is found is folded into a decision 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -22,6 +23,7 @@ from perdure.core.hints import label, peel
 from perdure.core.leaves import Child, Now, Signal, Sleep, Suspend
 from perdure.core.machine import Machine, Request
 from perdure.core.samples import SAMPLES, Sample
+from perdure.core.snapshot import Snapshot, snapshot
 from perdure.core.symbols import Budget, Oracle, Taken, synth
 
 #: A program, or what makes it of placeholders: its arguments may be replies like any other.
@@ -172,6 +174,8 @@ class _Search:
     skipped: bool = attrs.field(default=False, init=False)
     asked: dict[str, list[Op[Any, Any]]] = attrs.field(factory=dict[str, "list[Op[Any, Any]]"], init=False)
     closed: set[str] = attrs.field(factory=set[str], init=False)
+    #: What the program held right after a choice, and the paths from there.
+    met: dict[Snapshot, Branch] = attrs.field(factory=dict[Snapshot, Branch], init=False)
 
     def run(self, max_paths: int) -> Exploration:
         broken, cut, assumed, sized = (dict[str, None]() for _ in range(4))
@@ -179,14 +183,14 @@ class _Search:
 
         def followed(script: list[tuple[str, int]]) -> tuple[str, Branch]:
             oracle = Oracle(script, self.sizes, self.depth)
-            drive = _Drive(self.effect, oracle, self.faults, self.inputs, self.length)
-            end = drive.run()
+            drive = _Drive(self.effect, oracle, self.faults, self.inputs, self.length, self.met)
+            last = drive.run()
             assumed.update(oracle.assumed)
             sized.update(oracle.sized)
             self.closed.update(drive.closed)
-            if end.how in ("broke", "cut"):
-                (broken if end.how == "broke" else cut)[end.what] = None
-            return self._grown(drive, end)
+            if last.end is not None and last.end.how in ("broke", "cut"):
+                (broken if last.end.how == "broke" else cut)[last.end.what] = None
+            return self._grown(drive, last)
 
         _, root = followed([])
         for paths in range(1, max_paths + 1):
@@ -210,25 +214,26 @@ class _Search:
             frozenset(self.closed),
         )
 
-    def _grown(self, drive: _Drive, end: Ends) -> tuple[str, Branch]:
+    def _grown(self, drive: _Drive, branch: Branch) -> tuple[str, Branch]:
         """The last answer of the script, and the paths from there: one, with what else it could have been answered."""
         for _, key, _, op in drive.asked:
             self.asked.setdefault(key, []).append(op)
         taken, start = drive.oracle.taken, len(drive.oracle.script)
         moments = [0, *(choice.moment for choice in taken[start:])]
-        branch = Branch(drive.asked[moments[-1] :], end=end)
+        after = {len(taken): branch}
         self.given.update((choice.question, choice.pick) for choice in taken)
         for at in range(len(taken) - 1, start - 1, -1):
             choice = taken[at]
             answers: list[tuple[str, Branch] | None] = [None] * choice.width
             answers[choice.pick] = choice.answer, branch
-            branch = Branch(drive.asked[moments[at - start] : choice.moment], choice.question, answers)
+            branch = after[at] = Branch(drive.asked[moments[at - start] : choice.moment], choice.question, answers)
             for pick in range(choice.width - 1, choice.pick, -1):
                 if self.each and (choice.question, pick) in self.given:
                     self.skipped = True
                 else:
                     self.given.add((choice.question, pick))
                     self.todo.append(_Unseen(branch, taken, at, pick))
+        self.met.update((held, after[choices]) for choices, held in drive.held.items())
         return taken[start - 1].answer if 0 < start <= len(taken) else "?", branch
 
 
@@ -241,6 +246,7 @@ class _Drive:
     faults: bool
     inputs: bool
     length: int
+    met: Mapping[Snapshot, Branch]
     #: The requests after the last choice of the script.
     asked: list[tuple[str, str, str, Op[Any, Any]]] = attrs.field(
         factory=list["tuple[str, str, str, Op[Any, Any]]"], init=False
@@ -249,35 +255,68 @@ class _Drive:
     due: dict[str, datetime] = attrs.field(factory=dict[str, datetime], init=False)
     requests: int = attrs.field(default=0, init=False)
     place: str = attrs.field(default="", init=False)
-    closed: tuple[str, ...] = attrs.field(default=(), init=False)
+    closed: list[str] = attrs.field(factory=list[str], init=False)
+    #: What the program held right after so many choices, and after how many it was last looked at.
+    held: dict[int, Snapshot] = attrs.field(factory=dict[int, Snapshot], init=False)
+    looked: int = attrs.field(default=0, init=False)
 
-    def run(self) -> Ends:
+    def run(self) -> Branch:
+        """What is after the last choice: the end, or the paths of another drive that came to the same."""
         machine: Machine[Any, Any] | None = None
         try:
             machine = Machine(self.effect if isinstance(self.effect, Effect) else self.effect(self.oracle))
             while machine.outcome is None:
+                met = self._met(machine)
+                if met is not None:
+                    return self._left(machine, met)
                 for request in machine.fresh():
                     self._asked(request)
                 request = self._next(machine.pending)
                 machine.reply(request.key, self._reply(request))
-            self.closed = tuple(machine.cancelled)
+            self.closed += machine.cancelled
             left = tuple(key for key, _ in machine.not_undone)
             if isinstance(machine.outcome, Success):
-                return Ends("success", f"Success({machine.outcome.unwrap()!r})", left)
-            return Ends("failure", f"Failure({machine.outcome.failure()!r})", left)
+                return self._ended(Ends("success", f"Success({machine.outcome.unwrap()!r})", left))
+            return self._ended(Ends("failure", f"Failure({machine.outcome.failure()!r})", left))
         except Budget as spent:
             return self._closed(machine, Ends("cut", str(spent)))
         except Exception as bug:  # the user's code: its bodies, annotations, reprs
             where = f" at {self.place}" if self.place else ""
             return self._closed(machine, Ends("broke", str(bug) if isinstance(bug, Defect) else f"{bug!r}{where}"))
 
-    def _closed(self, machine: Machine[Any, Any] | None, end: Ends) -> Ends:
+    def _met(self, machine: Machine[Any, Any]) -> Branch | None:
+        """The paths of another drive that came to the same. It is looked for after each new choice, and only there."""
+        choices = len(self.oracle.taken)
+        new = choices > self.looked and choices >= len(self.oracle.script)
+        if not new or len(self.asked) > self.oracle.taken[-1].moment:
+            return None
+        self.looked = choices
+        self.closed += machine.cancelled
+        machine.cancelled.clear()  # what was closed before decides nothing
+        held = snapshot((machine, self.clock, self.due), apart=self.oracle)
+        if held is None:
+            return None
+        if held not in self.met:
+            self.held[choices] = held
+        return self.met.get(held)
+
+    def _left(self, machine: Machine[Any, Any], met: Branch) -> Branch:
+        choices = len(self.oracle.taken)
+        with contextlib.suppress(Defect):  # whether what it does while it is closed is a mistake is seen elsewhere
+            machine.close()
+        del self.oracle.taken[choices:]
+        return met
+
+    def _ended(self, end: Ends) -> Branch:
+        return Branch(self.asked[self.oracle.taken[-1].moment if self.oracle.taken else 0 :], end=end)
+
+    def _closed(self, machine: Machine[Any, Any] | None, end: Ends) -> Branch:
         try:
             if machine is not None:
                 machine.close()
         except Exception as bug:
-            return end if end.how == "broke" else Ends("broke", str(bug))
-        return end
+            return self._ended(end if end.how == "broke" else Ends("broke", str(bug)))
+        return self._ended(end)
 
     def _asked(self, request: Request) -> None:
         self.requests += 1

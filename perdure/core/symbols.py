@@ -70,7 +70,6 @@ class Oracle:
         taken: The choices made.
         assumed: The questions that were answered without a choice, because there is no telling.
         sized: The collections and counts of which only some sizes are tried.
-        derived: What was computed from placeholders, by the name that says how.
 
     Example:
         >>> oracle = Oracle([("gate", 1)])
@@ -85,7 +84,6 @@ class Oracle:
     taken: list[Taken] = attrs.field(factory=list[Taken], init=False)
     assumed: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
     sized: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
-    derived: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
 
     def choose(self, question: str, options: Sequence[T], name: Callable[[T], str] = repr) -> T:
         """One of the options; of a single one there is nothing to choose.

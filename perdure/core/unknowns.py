@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     from perdure.core.symbols import Oracle
@@ -37,10 +37,11 @@ class Text(str):
     _tag: str
     _value: str | None  # once the program was told that it equals this
     _known: dict[str, bool]
+    _derived: dict[str, Text]
 
     def __new__(cls, oracle: Oracle, tag: str, shown: str | None = None) -> Self:
         self = super().__new__(cls, f"<{tag}>" if shown is None else shown)
-        self._oracle, self._tag, self._value, self._known = oracle, tag, None, {}
+        self._oracle, self._tag, self._value, self._known, self._derived = oracle, tag, None, {}, {}
         return self
 
     def _is(self, question: str, holds: Callable[[str], Any]) -> bool:
@@ -53,7 +54,7 @@ class Text(str):
 
     def _made(self, tag: str, shown: str | None = None) -> Text:
         """A text made from this one: what was asked of it is remembered, however often it is made."""
-        return cast("Text", self._oracle.derived.setdefault(tag, Text(self._oracle, tag, shown)))
+        return self._derived.setdefault(tag, Text(self._oracle, tag, shown))
 
     def _assuming(self, what: str) -> str:
         """The content, or where nobody knows it the name, which is noted."""
@@ -163,12 +164,13 @@ class Unknown:
 class Number(Unknown):
     """An `int` or a `float` known by the comparisons made with it: an interval. Arithmetic forgets the interval."""
 
-    __slots__ = ("_hi", "_kind", "_known", "_lo")
+    __slots__ = ("_derived", "_hi", "_kind", "_known", "_lo")
 
     def __init__(self, oracle: Oracle, tag: str, kind: type[int | float]) -> None:
         self._oracle, self._tag, self._kind = oracle, tag, kind
         self._lo, self._hi = -math.inf, math.inf
         self._known: dict[str, bool] = {}
+        self._derived: dict[str, Number] = {}
 
     @property  # type: ignore[misc]  # object's can be written
     def __class__(self) -> Any:  # so that isinstance and `case int():` see what is declared
@@ -176,7 +178,7 @@ class Number(Unknown):
 
     def _made(self, tag: str, kind: type[int | float]) -> Number:
         """A number made from this one: what was asked of it is remembered, however often it is made."""
-        return cast("Number", self._oracle.derived.setdefault(tag, Number(self._oracle, tag, kind)))
+        return self._derived.setdefault(tag, Number(self._oracle, tag, kind))
 
     def _holds(self, sign: Sign, other: Any) -> bool:
         """Whether `self sign other`, consistent with what was said before."""

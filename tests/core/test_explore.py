@@ -214,11 +214,11 @@ def test_the_leaves_are_in_the_diagram_for_whoever_prices_them() -> None:
 
 
 @workflow
-def booleans(count: int) -> Do[int, Never]:
-    total = 0
+def booleans(count: int) -> Do[list[bool], Never]:
+    said: list[bool] = []
     for _ in range(count):
-        total += yield from suspend("yes")
-    return total
+        said.append((yield from suspend("yes")))
+    return said
 
 
 def test_ten_booleans_are_1024_paths_or_11_with_each_answer_once() -> None:
@@ -229,6 +229,39 @@ def test_ten_booleans_are_1024_paths_or_11_with_each_answer_once() -> None:
     assert not each.complete
     assert each.cut == ("every answer was followed once, not in all combinations",)
     assert set(each.when) == set(every.when)
+
+
+@workflow
+def counted(count: int) -> Do[int, Never]:
+    total = 0
+    for _ in range(count):
+        total += yield from suspend("yes")
+    return total
+
+
+def test_paths_that_come_to_the_same_go_on_as_one() -> None:
+    found = explore(counted(10))
+
+    assert found.paths == 1 + sum(range(1, 11))  # of n answers only the sum is kept, which is one of n + 1
+    assert found.complete
+    assert {end.what for end in nodes(found.tree) if isinstance(end, Ends)} == {f"Success({n})" for n in range(11)}
+
+
+@pytest.mark.parametrize("faults", [False, True])
+def test_stages_one_after_the_other_add_their_paths_and_do_not_multiply_them(faults: bool) -> None:
+    @workflow
+    def stage(n: int) -> Do[Patch, StepFault]:
+        return (yield from reviewed(Plan(f"part {n}", Risk.LOW), 2))
+
+    @workflow
+    def stages(count: int) -> Do[None, StepFault]:
+        for n in range(count):
+            yield from stage(n)
+
+    one, two, nine = (explore(stages(count), faults=faults, inputs=True) for count in (1, 2, 9))
+
+    assert nine.complete
+    assert nine.paths - one.paths == 8 * (two.paths - one.paths)
 
 
 def test_each_is_complete_where_there_is_nothing_to_combine() -> None:
@@ -574,7 +607,7 @@ def test_how_a_program_fails_tells_it_apart() -> None:
 
 
 def test_equal_ends_are_one_node() -> None:
-    ends = [end.what for end in nodes(explore(booleans(2)).tree) if isinstance(end, Ends)]
+    ends = [end.what for end in nodes(explore(counted(2)).tree) if isinstance(end, Ends)]
 
     assert sorted(ends) == ["Success(0)", "Success(1)", "Success(2)"]
 

@@ -172,11 +172,11 @@ def test_failures_and_expiry_are_followed_on_demand() -> None:
 
 
 @workflow
-def ten() -> Do[int]:
-    total = 0
+def ten() -> Do[list[bool]]:
+    said: list[bool] = []
     for _ in range(10):
-        total += yield from suspend("yes")
-    return total
+        said.append((yield from suspend("yes")))
+    return said
 
 
 def test_all_combinations_are_followed_while_they_are_few() -> None:
