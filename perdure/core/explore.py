@@ -291,8 +291,10 @@ class _Drive:
         if not new or len(self.asked) > self.oracle.taken[-1].moment:
             return None
         self.looked = choices
+        # What was closed before decides nothing.
         self.closed += machine.cancelled
-        machine.cancelled.clear()  # what was closed before decides nothing
+        machine.cancelled.clear()
+        self.due = {key: due for key, due in self.due.items() if key in machine.pending}
         held = snapshot((machine, self.clock, self.due), apart=self.oracle)
         if held is None:
             return None

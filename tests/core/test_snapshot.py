@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 import random
+from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -144,6 +145,7 @@ def test_what_is_made_alike_is_equal(made: Callable[[], object]) -> None:
         ("1", 1),
         ([1], (1,)),
         ([1, [2]], [[1], 2]),
+        ([[1, 2]], [[1], 2]),
         ([], [[]]),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         (Level.LOW, Level.HIGH),
@@ -166,6 +168,7 @@ def test_what_is_made_alike_is_equal(made: Callable[[], object]) -> None:
         (walked(iter([1, 2]), 0), walked(iter([1, 2]), 1)),
         (walked(iter(range(3)), 0), walked(iter(range(3)), 1)),
         (walked(zip([1, 2], [3, 4], strict=True), 0), walked(zip([1, 2], [3, 4], strict=True), 1)),
+        ([iter({1: 0}), iter({2: 0})], [iter({1: 0}), iter({3: 0})]),
         (walked(map(str, [1, 1]), 0), walked(map(str, [1, 1]), 1)),
     ],
 )
@@ -175,7 +178,15 @@ def test_what_differs_is_told_apart(one: object, other: object) -> None:
 
 @pytest.mark.parametrize(
     "made",
-    [object, Nameless, random.Random, itertools.count, lambda: itertools.chain([1]), lambda: itertools.cycle([1])],
+    [
+        object,
+        Nameless,
+        random.Random,
+        itertools.count,
+        lambda: itertools.chain([1]),
+        lambda: itertools.cycle([1]),
+        lambda: array("i", [1]),
+    ],
 )
 def test_what_compares_by_identity_or_cannot_be_seen_is_equal_to_itself_alone(made: Callable[[], object]) -> None:
     one, two = made(), made()
@@ -185,9 +196,12 @@ def test_what_compares_by_identity_or_cannot_be_seen_is_equal_to_itself_alone(ma
 
 
 def test_sharing_is_part_of_what_is_held() -> None:
-    shared: list[int] = []
+    one: list[int] = []
+    other: list[int] = []
 
-    assert snapshot((shared, shared)) != snapshot(([], []))
+    assert snapshot((one, one)) == snapshot((other, other))
+    assert snapshot((one, one)) != snapshot((one, other))
+    assert snapshot((one, other, one)) != snapshot((one, other, other))
 
 
 def test_what_holds_itself_comes_to_an_end() -> None:
@@ -197,6 +211,11 @@ def test_what_holds_itself_comes_to_an_end() -> None:
         return held
 
     assert snapshot(knot()) == snapshot(knot())
+
+
+def straight() -> Body:
+    yield 0
+    yield 0
 
 
 def looped() -> Body:
@@ -229,7 +248,7 @@ def entered() -> Body:
     yield 0
 
 
-@pytest.mark.parametrize("body", [looped, summed, nested, handled, entered])
+@pytest.mark.parametrize("body", [straight, looped, summed, nested, handled, entered])
 def test_where_a_body_waits_and_what_it_has_begun_to_compute_is_told(body: Callable[[], Body]) -> None:
     assert snapshot(after(1, body())) != snapshot(after(2, body()))
 

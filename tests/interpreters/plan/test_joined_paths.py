@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import attrs
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 from strategies import Random, Refused, concurrent_effects, effects, refuse, undoable, zero
 
-from perdure import Do, Effect, StepFault, approval, now, parallel, saga, sleep, step, suspend, timeout, workflow
+from perdure import Do, Effect, StepFault, parallel, saga, sleep, sleep_until, step, suspend, timeout, workflow
 from perdure.core import diagram
 from perdure.core.explore import Exploration, explore
 from perdure.interpreters.plan.policy import Policy, Selector, judge
@@ -253,17 +253,58 @@ def kept_by_a_function() -> Effect[Any, Any]:
     return inner().bind(after)
 
 
+HOUR = timedelta(hours=1)
+#: When an exploration begins.
+BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@workflow
+def perhaps_waiting() -> Do[None]:
+    if (yield from read("note")).urgent:
+        yield from sleep(HOUR)
+
+
+def kept_by_the_clock() -> Effect[Any, Any]:
+    @workflow
+    def outer() -> Do[None]:
+        yield from perhaps_waiting()
+        yield from asked()
+        yield from parallel(
+            sleep(HOUR).bind(lambda _: told("an hour later")),
+            sleep_until(BEGIN + 1.5 * HOUR).bind(lambda _: told("at half past one")),
+        )
+
+    return outer()
+
+
 def kept_by_a_timer() -> Effect[Any, Any]:
     @workflow
-    def waiting() -> Do[None]:
-        if (yield from read("note")).urgent:
-            yield from sleep(timedelta(hours=1))
+    def one() -> Do[None]:
+        yield from perhaps_waiting()
+        yield from sleep(2 * HOUR)
+        yield from told("two hours later")
 
     @workflow
-    def outer() -> Do[Any]:
-        yield from waiting()
-        yield from timeout(parallel(approval("one"), read("two")), timedelta(hours=2))
-        return (yield from now())
+    def other() -> Do[None]:
+        yield from sleep(HOUR)
+        yield from asked()
+        yield from sleep_until(BEGIN + 2.5 * HOUR)
+        yield from told("at half past two")
+
+    return parallel(one(), other())
+
+
+def kept_until_it_is_closed() -> Effect[Any, Any]:
+    @workflow
+    def outer() -> Do[None]:
+        first = yield from read("first")
+        try:
+            for n in range(4):
+                yield from asked(f"note {n}")
+        finally:
+            urgent = first.urgent
+        if urgent:
+            yield from told("first")
 
     return outer()
 
@@ -281,7 +322,9 @@ def kept_by_a_timer() -> Effect[Any, Any]:
         kept_by_a_placeholder,
         kept_by_what_is_taken_back,
         kept_by_a_function,
+        kept_by_the_clock,
         kept_by_a_timer,
+        kept_until_it_is_closed,
     ],
 )
 def test_what_decides_later_keeps_paths_apart_wherever_it_is_kept(
@@ -301,6 +344,26 @@ def test_what_is_let_go_of_keeps_no_paths_apart() -> None:
     assert_same(joined, every)
     assert every.paths == 2**5
     assert joined.paths == 2 * 5
+
+
+def test_what_was_closed_keeps_no_paths_apart_and_is_named_all_the_same() -> None:
+    @workflow
+    def limited() -> Do[None]:
+        if (yield from read("note")).urgent:
+            yield from timeout(told("urgent"), HOUR)
+
+    @workflow
+    def outer() -> Do[None]:
+        for _ in range(5):
+            yield from limited()
+        yield from asked()
+        yield from told("done")
+
+    joined, every = both(outer())
+
+    assert_same(joined, every)
+    assert len(joined.closed) == 5
+    assert joined.paths == 2 * 6
 
 
 def test_a_body_that_asks_in_finally_is_not_blamed_where_paths_join() -> None:
