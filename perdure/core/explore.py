@@ -39,7 +39,7 @@ class Exploration:
 
     Attributes:
         tree: The decision diagram, for `perdure.core.diagram`.
-        paths: How many paths were followed.
+        paths: How many paths were followed: to an end, or to where another one had come to the same.
         broken: Why some paths could not be followed further: defects, and text that only its author could read.
         assumed: Questions that were answered without knowing; the diagram may be too small there.
         cut: Where a budget was spent.
@@ -94,6 +94,7 @@ def explore(
     faults: bool = False,
     each: bool = False,
     inputs: bool = False,
+    joins: bool = True,
     max_paths: int = 1000,
     sizes: tuple[int, ...] = (0, 1),
     depth: int = 200,
@@ -109,6 +110,7 @@ def explore(
             timers fire early.
         each: Give every answer to every question once, instead of trying all combinations.
         inputs: Tell requests apart by what is asked, too.
+        joins: Follow paths that have come to the same as one: where all are followed, the diagram is the same.
         max_paths: How many paths to follow at most.
         sizes: How many items the collections in replies have.
         depth: How many questions one path may ask.
@@ -123,8 +125,10 @@ def explore(
         ? publish -> Denied
             = Success('Denied')
     """
-    found = _Search(effect, faults=faults, each=each, inputs=inputs, sizes=sizes, depth=depth, length=length)
-    return found.run(max_paths)
+    search = _Search(
+        effect, faults=faults, each=each, inputs=inputs, joins=joins, sizes=sizes, depth=depth, length=length
+    )
+    return search.run(max_paths)
 
 
 def bisimilar(one: Effect[Any, Any], two: Effect[Any, Any], max_paths: int = 200) -> bool:
@@ -140,7 +144,8 @@ def bisimilar(one: Effect[Any, Any], two: Effect[Any, Any], max_paths: int = 200
     """
     if one is two:
         return True
-    a, b = (explore(effect, faults=True, inputs=True, max_paths=max_paths) for effect in (one, two))
+    # Which paths join depends on how a program is built, and so would which are the first ones.
+    a, b = (explore(effect, faults=True, inputs=True, joins=False, max_paths=max_paths) for effect in (one, two))
     return diagram.same(a.tree, b.tree)
 
 
@@ -166,6 +171,7 @@ class _Search:
     faults: bool
     each: bool
     inputs: bool
+    joins: bool
     sizes: tuple[int, ...]
     depth: int
     length: int
@@ -183,7 +189,7 @@ class _Search:
 
         def followed(script: list[tuple[str, int]]) -> tuple[str, Branch]:
             oracle = Oracle(script, self.sizes, self.depth)
-            drive = _Drive(self.effect, oracle, self.faults, self.inputs, self.length, self.met)
+            drive = _Drive(self.effect, oracle, self.faults, self.inputs, self.length, self.met if self.joins else None)
             last = drive.run()
             assumed.update(oracle.assumed)
             sized.update(oracle.sized)
@@ -246,7 +252,7 @@ class _Drive:
     faults: bool
     inputs: bool
     length: int
-    met: Mapping[Snapshot, Branch]
+    met: Mapping[Snapshot, Branch] | None
     #: The requests after the last choice of the script.
     asked: list[tuple[str, str, str, Op[Any, Any]]] = attrs.field(
         factory=list["tuple[str, str, str, Op[Any, Any]]"], init=False
@@ -288,7 +294,7 @@ class _Drive:
         """The paths of another drive that came to the same. It is looked for after each new choice, and only there."""
         choices = len(self.oracle.taken)
         new = choices > self.looked and choices >= len(self.oracle.script)
-        if not new or len(self.asked) > self.oracle.taken[-1].moment:
+        if self.met is None or not new or len(self.asked) > self.oracle.taken[-1].moment:
             return None
         self.looked = choices
         # What was closed before decides nothing.

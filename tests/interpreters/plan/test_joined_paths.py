@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,21 +24,18 @@ from perdure.interpreters.plan.survey import Survey, survey
 SOME = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def one_by_one(effect: Effect[Any, Any], **how: Any) -> Exploration:
-    """Every path from its start to its end, however much it has in common with others."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("perdure.core.explore.snapshot", lambda *_, **__: None)
-        return explore(effect, **how)
-
-
 def surveyed_one_by_one(effect: Effect[Any, Any]) -> Survey:
+    """With every path followed from its start to its end, however much it has in common with others."""
+    alone = functools.partial(explore, joins=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("perdure.core.explore.snapshot", lambda *_, **__: None)
+        for module in ("plan", "survey"):
+            patch.setattr(f"perdure.interpreters.plan.{module}.explore", alone)
         return survey(effect)
 
 
 def both(effect: Effect[Any, Any], *, faults: bool = False) -> tuple[Exploration, Exploration]:
-    return explore(effect, faults=faults, inputs=True), one_by_one(effect, faults=faults, inputs=True)
+    joined, every = (explore(effect, faults=faults, inputs=True, joins=joins) for joins in (True, False))
+    return joined, every
 
 
 def assert_same(joined: Exploration, every: Exploration) -> None:
