@@ -309,8 +309,9 @@ class _Drive:
         return self.met.get(held)
 
     def _left(self, machine: Machine[Any, Any], met: Branch) -> Branch:
+        """Close the bodies of a path that is followed elsewhere; what they look at meanwhile is no choice of it."""
         choices = len(self.oracle.taken)
-        with contextlib.suppress(Defect):  # whether what it does while it is closed is a mistake is seen elsewhere
+        with contextlib.suppress(Defect):  # the program does not close them here, so what they do then is no mistake
             machine.close()
         del self.oracle.taken[choices:]
         return met

@@ -96,7 +96,7 @@ _SHOWN: Final = frozenset({float, complex, range, *SAMPLES})
 _UNSET: Final = object()
 
 
-def _parts(each: Any, kind: type) -> Sequence[object] | None:
+def _parts(each: Any, kind: type) -> Sequence[object] | None:  # Any: an object of any class
     """What an object is made of, or None where that cannot be seen."""
     inside = _INSIDE.get(kind)
     if inside is not None:
@@ -148,7 +148,7 @@ _POINTER: Final = tuple.__itemsize__
 # -- What there is inside of what Python brings along. ----------------------------------------------------------------
 
 
-def _generator(each: Any) -> Sequence[object] | None:
+def _generator(each: Any) -> Sequence[object]:  # Any: a generator or a coroutine
     """Where a body waits, with its variables and what it has begun to compute: an iterator of a `for`, half a sum."""
     frame = each.gi_frame if type(each) is types.GeneratorType else each.cr_frame
     if frame is None:
