@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from typing_extensions import TypeVar
@@ -45,7 +46,8 @@ def optimizer(
         The candidate that reached the target.
 
     Raises:
-        Exhausted: None did; `state` is the one with the highest score, the earliest of equal ones.
+        Exhausted: None did; `state` is the one with the highest score, the earliest of equal ones. A score that is no
+            number is below all others.
 
     Example:
         >>> import attrs
@@ -80,5 +82,16 @@ def optimizer(
 
 def _best(ended: Exhausted[list[tuple[D, Scored]]]) -> Exhausted[D]:
     """The end with its best candidate. Compared here and not in each round, so that a plan shows the rounds as one."""
-    candidate, _ = max(ended.state, key=lambda tried: tried[1].score)
+    candidate, _ = functools.reduce(_better, ended.state)
     return Exhausted(candidate, ended.rounds, ended.alike)
+
+
+def _better(first: tuple[D, Scored], second: tuple[D, Scored]) -> tuple[D, Scored]:
+    """The first, unless the second is above it, as any number is above none."""
+    one, other = first[1].score, second[1].score
+    return second if other > one or _no_number(one) > _no_number(other) else first
+
+
+def _no_number(score: float) -> bool:
+    # Unlike math.isnan, a comparison is one that a plan knows the answer of before there is a score.
+    return score != score

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import Score, slogan
@@ -57,6 +58,15 @@ def test_a_score_that_is_no_number_is_not_good_enough() -> None:
     outcome = simulate(optimized([math.nan, math.nan], 0.9)).outcome
 
     assert outcome == Failure(Exhausted(0, rounds=2))
+
+
+@pytest.mark.parametrize("scores", [[math.nan, 0.1, 0.5], [0.1, math.nan, 0.5], [-math.inf, math.nan, 0.5]])
+def test_a_score_that_is_no_number_is_never_the_best_wherever_it_stands(scores: list[float]) -> None:
+    assert simulate(optimized(scores, 0.9)).outcome == Failure(Exhausted(2, rounds=3))
+
+
+def test_a_score_that_is_no_number_is_below_the_lowest() -> None:
+    assert simulate(optimized([math.nan, -math.inf], 0.9)).outcome == Failure(Exhausted(1, rounds=2))
 
 
 def test_whatever_is_failed_with_is_the_failure_of_the_optimizer() -> None:
