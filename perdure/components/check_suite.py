@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Never
+from typing import Any, Generic, Never, overload
 
 import attrs
 from returns.result import Failure, Success
@@ -14,12 +14,14 @@ from perdure.core.effect import Effect, Outcome
 from perdure.core.faults import Defect
 from perdure.core.operations import parallel_map
 
+V = TypeVar("V", bound=Verdict)
+V_co = TypeVar("V_co", bound=Verdict, covariant=True)
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
 
 
 @attrs.frozen
-class Checked(Generic[E_co]):
+class Checked(Generic[V_co, E_co]):
     """What came of each check, and by count one verdict.
 
     Attributes:
@@ -27,7 +29,7 @@ class Checked(Generic[E_co]):
         needed: How many must pass.
     """
 
-    outcomes: Mapping[str, Outcome[Verdict, E_co]]
+    outcomes: Mapping[str, Outcome[V_co, E_co]]
     needed: int
 
     @property
@@ -51,9 +53,18 @@ def _told(outcome: Outcome[Verdict, object]) -> str | None:
             return f"could not be checked: {error}"
 
 
+@overload
 def check_suite(
-    checks: Mapping[str, Effect[Verdict, E]], *, needed: int | None = None, limit: int = 0
-) -> Effect[Checked[E], Never]:
+    checks: Mapping[str, Effect[V, E]], *, needed: int | None = ..., limit: int = ...
+) -> Effect[Checked[V, E], Never]: ...
+@overload
+# mypy joins two classes to `object`, which the first signature refuses, and then finds that this one takes them.
+def check_suite(  # type: ignore[overload-cannot-match]
+    checks: Mapping[str, Effect[Verdict, E]], *, needed: int | None = ..., limit: int = ...
+) -> Effect[Checked[Verdict, E], Never]: ...
+def check_suite(
+    checks: Mapping[str, Effect[Any, Any]], *, needed: int | None = None, limit: int = 0
+) -> Effect[Checked[Any, Any], Never]:
     """Make all checks side by side; `needed` of them must pass.
 
     ```text
@@ -65,12 +76,14 @@ def check_suite(
     It is a review as well: `review_loop(write, lambda draft: check_suite({"tests": run_tests(draft), …}))`.
 
     Args:
-        checks: By name; the names are part of the keys. A command is a step of yours that runs it.
+        checks: By name; the names are part of the keys. A command is a step of yours that runs it. Each says so by a
+            class of your own that has `approved` and `feedback`.
         needed: How many must pass; all of them by default.
         limit: How many are made at once; 0 for all.
 
     Returns:
-        What came of each. It cannot fail: a check that fails did not pass, and no other is lost for it.
+        What came of each, by your own class. It cannot fail: a check that fails did not pass, and no other is lost for
+        it.
 
     Raises:
         Defect: There are not so many checks, or none need pass.

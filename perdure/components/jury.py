@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any, Generic, overload
 
 import attrs
 from typing_extensions import TypeVar
@@ -14,10 +15,12 @@ from perdure.core.operations import parallel_map
 
 D = TypeVar("D")
 E = TypeVar("E")
+V = TypeVar("V", bound=Verdict)
+V_co = TypeVar("V_co", bound=Verdict, covariant=True)
 
 
 @attrs.frozen
-class Votes:
+class Votes(Generic[V_co]):
     """The verdicts of several reviewers, and by their count one verdict.
 
     Attributes:
@@ -25,7 +28,7 @@ class Votes:
         needed: How many must approve.
     """
 
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[str, V_co]
     needed: int
 
     @property
@@ -39,9 +42,18 @@ class Votes:
         return "\n".join(f"{name}: {said.feedback}" for name, said in self.verdicts.items() if not said.approved)
 
 
+@overload
 def jury(
-    reviews: Mapping[str, Callable[[D], Effect[Verdict, E]]], *, needed: int | None = None
-) -> Callable[[D], Effect[Votes, E]]:
+    reviews: Mapping[str, Callable[[D], Effect[V, E]]], *, needed: int | None = ...
+) -> Callable[[D], Effect[Votes[V], E]]: ...
+@overload
+# mypy joins two classes to `object`, which the first signature refuses, and then finds that this one takes them.
+def jury(
+    reviews: Mapping[str, Callable[[D], Effect[Verdict, E]]], *, needed: int | None = ...
+) -> Callable[[D], Effect[Votes[Verdict], E]]: ...
+def jury(
+    reviews: Mapping[str, Callable[[D], Effect[Any, Any]]], *, needed: int | None = None
+) -> Callable[[D], Effect[Votes[Any], Any]]:
     """Several reviewers as one review: side by side, and `needed` of them must approve.
 
     ```text
@@ -51,7 +63,8 @@ def jury(
     ```
 
     Args:
-        reviews: The reviewers by name; the names are part of the keys. Each judges alone.
+        reviews: The reviewers by name; the names are part of the keys. Each judges alone, by a class of your own that
+            has `approved` and `feedback`.
         needed: How many must approve; all of them by default.
 
     Returns:
@@ -79,7 +92,7 @@ def jury(
     if not 1 <= least <= len(reviews):
         raise Defect(f"jury(needed={needed!r}) of {len(reviews)} reviewers: from 1 to all of them can be needed")
 
-    def review(draft: D) -> Effect[Votes, E]:
+    def review(draft: D) -> Effect[Votes[Any], Any]:
         each = parallel_map({name: judge(draft) for name, judge in reviews.items()})
         return each.map(lambda verdicts: Votes(verdicts, least))
 

@@ -8,7 +8,7 @@ import pytest
 from pattern_workflows import Review, build, checked, written
 from returns.result import Success
 
-from perdure import Defect, Effect, Fault, fail, pure
+from perdure import Defect, Do, Effect, Fault, StepFault, Store, fail, pure, workflow
 from perdure.components import Checked, check_suite, review_loop
 from perdure.testing import after, simulate
 
@@ -23,7 +23,7 @@ PASS, MISS = pure(FINE), pure(Review(False, "no"))
 DOWN: Effect[Review, Down] = fail(Down("no route"))
 
 
-def suite(*checks: Effect[Review, Down], needed: int | None = None) -> Checked[Down]:
+def suite(*checks: Effect[Review, Down], needed: int | None = None) -> Checked[Review, Down]:
     return simulate(check_suite({f"c{n}": check for n, check in enumerate(checks)}, needed=needed)).value()
 
 
@@ -78,3 +78,14 @@ def test_a_suite_that_cannot_pass_is_refused(needed: int) -> None:
         Defect, match=rf"check_suite\(needed={needed}\) of 2 checks: from 1 to all of them can be needed"
     ):
         _ = check_suite({"a": PASS, "b": PASS}, needed=needed)
+
+
+@workflow
+def suite_of_steps(n: int) -> Do[Checked[Review, StepFault]]:
+    return (yield from check_suite({"build": build(n)}))
+
+
+def test_what_came_of_each_check_is_recorded_as_an_object_of_its_own_class(durable_store: Store) -> None:
+    told = durable_store.start(suite_of_steps(1)).result()
+
+    assert told == Success(Checked({"build": Success(Review(False, "1 tidied"))}, needed=1))

@@ -68,7 +68,7 @@ def test_whatever_the_producer_or_the_reviewer_fails_with_is_the_failure_of_the_
 # -- A jury. --------------------------------------------------------------------------------------------------------
 
 
-def votes(*approvals: bool, needed: int | None = None) -> Votes:
+def votes(*approvals: bool, needed: int | None = None) -> Votes[Review]:
     reviews = {
         f"r{n}": (lambda draft, n=n, yes=yes: pure(Review(yes, f"{draft} {n}"))) for n, yes in enumerate(approvals)
     }

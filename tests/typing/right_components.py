@@ -65,6 +65,7 @@ from perdure.components import (
     Rule,
     Shadowed,
     Unrouted,
+    Verdict,
     Votes,
     approval_gate,
     attempt_each,
@@ -149,14 +150,18 @@ def published() -> Effect[Draft, RateLimited | Refused]:
     return review_loop(draft, review).lash(last)
 
 
-# program: a jury is a review
-assert_type(jury({"a": review, "b": review}, needed=1)(Draft("")), Effect[Votes, Refused])
+# program: a jury is a review, and keeps the reviewers' own class
+assert_type(jury({"a": review, "b": review}, needed=1)(Draft("")), Effect[Votes[Review], Refused])
 assert_type(review_loop(draft, jury({"a": review})), Effect[Draft, RateLimited | Refused | Exhausted[Draft]])
 
 
 # program: a jury of reviewers who fail each in their own way
 mixed: Mapping[str, Callable[[Draft], Effect[Review | Report, Refused | Broken]]] = {"a": review, "b": report}
 assert_type(review_loop(draft, jury(mixed)), Effect[Draft, RateLimited | Refused | Broken | Exhausted[Draft]])
+
+
+# program: a jury of reviewers each with a class of their own
+either: Callable[[Draft], Effect[Votes[Verdict], Fault]] = jury({"a": review, "b": report})
 
 
 # program: optimizer returns the candidate
@@ -389,8 +394,14 @@ assert_type(try_catch_finally(number(), catch=caught, finally_=flag()), Effect[i
 assert_type(try_catch_finally(number(), catch=lambda error: pure(0), finally_=text().attempt()), Effect[int, Never])
 
 
-# program: check_suite cannot fail
-assert_type(check_suite({"a": review(Draft("")), "b": review(Draft(""))}, needed=1), Effect[Checked[Refused], Never])
+# program: check_suite cannot fail, and keeps the checks' own class
+assert_type(
+    check_suite({"a": review(Draft("")), "b": review(Draft(""))}, needed=1), Effect[Checked[Review, Refused], Never]
+)
+
+
+# program: check_suite of checks each with a class of their own
+own: Effect[Checked[Verdict, Fault], Never] = check_suite({"a": review(Draft("")), "b": report(Draft(""))})
 
 
 # program: check_suite is a review

@@ -136,16 +136,17 @@ def unmentioned() -> Do[Draft, RateLimited | Refused]:
 
 
 # program: reviewers without names
-# mypy [arg-type]: Argument 1 to "jury" has incompatible type "list[Callable[[Draft], Effect[Review, Refused]]]";
-#   expected "Mapping[str, Callable[[Never], Effect[Verdict, Never]]]"
+# mypy [call-overload]: No overload variant of "jury" matches argument type "list[Callable[[Draft], Effect[Review,
+#   Refused]]]"
+# pyright [reportCallIssue]: No overloads for "jury" match the provided arguments
 # pyright [reportArgumentType]: Argument of type "list[(draft: Draft) -> Effect[Review, Refused]]" cannot be assigned
 #   to parameter "reviews"
 unnamed_jury = jury([review, review])
 
 
 # program: a juror without a verdict
-# mypy [dict-item]: Dict entry 0 has incompatible type "str": "Callable[[Draft], Effect[Remark, Refused]]"; expected
-#   "str": "Callable[[Draft], Effect[Verdict, Refused]]"
+# mypy [type-var]: Value of type variable "V" of "jury" cannot be "Remark"
+# pyright [reportCallIssue]: No overloads for "jury" match the provided arguments
 # pyright [reportArgumentType]: Argument of type "dict[str, (found: Draft) -> Effect[Remark, Refused]]" … "Remark" is
 #   not a subtype of "Verdict"
 jurors = review_loop(draft, jury({"a": remark}))
@@ -401,8 +402,8 @@ uncaught = try_catch_finally(number(), catch=other_caught, finally_=pure(None))
 
 
 # program: a check without a verdict
-# mypy [dict-item]: Dict entry 0 has incompatible type "str": "Effect[int, RateLimited]"; expected "str":
-#   "Effect[Verdict, RateLimited]"
+# mypy [type-var]: Value of type variable "V" of "check_suite" cannot be "int"
+# pyright [reportCallIssue]: No overloads for "check_suite" match the provided arguments
 # pyright [reportArgumentType]: Argument of type "dict[str, Effect[int, RateLimited]]" … "int" is not a subtype of
 #   "Verdict"
 unchecked = check_suite({"a": number()})
