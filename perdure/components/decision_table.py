@@ -9,6 +9,7 @@ import attrs
 from typing_extensions import TypeVar
 
 from perdure.core.effect import Do, Effect
+from perdure.core.faults import Defect
 from perdure.core.operations import scope
 from perdure.core.workflow import workflow
 
@@ -64,6 +65,9 @@ def decision_table(
     Returns:
         The value of what was done, and the rule that said so.
 
+    Raises:
+        Defect: A rule is called `otherwise`, so that nobody could tell which one it was.
+
     Example:
         >>> from perdure import pure
         >>> from perdure.components import Rule, decision_table
@@ -75,6 +79,8 @@ def decision_table(
         >>> simulate(decision_table(500, rules, otherwise=lambda cents: pure("refused"))).value()
         Decided(value='asked', rule='medium')
     """
+    if "otherwise" in rules:
+        raise Defect("decision_table: a rule is called 'otherwise', as what falls through is; give it another name")
     for name, rule in rules.items():
         if rule.when(facts):
             return Decided((yield from scope(name, rule.then(facts))), name)

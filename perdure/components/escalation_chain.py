@@ -10,6 +10,7 @@ from returns.result import Success
 from typing_extensions import TypeVar
 
 from perdure.core.effect import Do, Effect, Outcome
+from perdure.core.faults import Defect
 from perdure.core.operations import scope
 from perdure.core.workflow import workflow
 
@@ -60,6 +61,7 @@ def escalation_chain(
 
     Raises:
         E2: The failure of the human's effect. What a level fails with only leads to the next one.
+        Defect: A level is called `human`, so that nobody could tell whose answer it was.
 
     Example:
         >>> from perdure import fail, pure
@@ -69,6 +71,8 @@ def escalation_chain(
         >>> simulate(escalation_chain(levels, good=lambda n: n > 5, human=lambda tried: pure(0))).value()
         Answered(answer=7, level='large')
     """
+    if "human" in levels:
+        raise Defect("escalation_chain: a level is called 'human', as the last one is; give it another name")
     tried: dict[str, Outcome[A, E1]] = {}
     for name, level in levels.items():
         outcome = tried[name] = yield from scope(name, level).attempt()

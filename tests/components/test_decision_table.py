@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pattern_workflows import expense
 
-from perdure import pure
+from perdure import Defect, pure
 from perdure.components import Decided, Rule, decision_table
 from perdure.testing import simulate
 
@@ -46,3 +46,10 @@ def test_later_rules_are_not_looked_at(holds: list[bool]) -> None:
     first = holds.index(True) if True in holds else None
     assert decided.value().value == (-1 if first is None else first)
     assert looked == list(range(len(holds) if first is None else first + 1))
+
+
+def test_a_rule_that_could_be_taken_for_what_falls_through_is_refused() -> None:
+    rules = {"otherwise": Rule(when=lambda _: True, then=lambda _: pure(1))}
+
+    with pytest.raises(Defect, match="a rule is called 'otherwise'"):
+        simulate(decision_table(None, rules, otherwise=lambda _: pure(0)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pattern_workflows import Opinion, support
 from returns.result import Failure, Success
 
-from perdure import Effect, Expired, Fault, Outcome, fail, pure, step
+from perdure import Defect, Effect, Expired, Fault, Outcome, fail, pure, step
 from perdure.components import Answered, escalation_chain
 from perdure.testing import never, simulate
 
@@ -98,3 +98,8 @@ def test_a_person_is_asked_last_and_may_be_too_late() -> None:
     assert answered.value() == Answered(Opinion("ship", "looked"), "human")
     assert isinstance(late.outcome.failure(), Expired)
     assert "overloaded" in str(answered.asked("decide")[0].given)
+
+
+def test_a_level_that_could_be_taken_for_the_human_is_refused() -> None:
+    with pytest.raises(Defect, match="a level is called 'human'"):
+        simulate(escalation_chain({"human": level(1)}, good=lambda _: True, human=lambda _: pure(0)))
