@@ -142,7 +142,7 @@ def delegation(
         OverBudget: The last plan was sound but may cost too much, and nothing was done. In the type only with `prices`.
         Halted: A task failed; those that were ready by then are done all the same, and no other one becomes so. `at` is
             its position, `state` what was done, by position.
-        Defect: The budget is below zero, or no number.
+        Defect: The budget is below zero, or no number; or there is fuel for no task.
 
     Example:
         >>> import attrs
@@ -171,6 +171,8 @@ def delegation(
     """
     if prices is not None and not budget_usd >= 0:
         raise Defect(f"delegation(budget_usd={budget_usd!r}): a budget is a number of US dollars, from 0 on")
+    if fuel < 1:
+        raise Defect(f"delegation(fuel={fuel!r}): a plan has at least one task, so no plan would ever be sound")
     return _delegation(author, workers, prices, budget_usd, fuel, rounds, alike, limit)
 
 

@@ -203,6 +203,12 @@ def test_a_budget_that_cannot_be_is_refused(budget: float) -> None:
         priced(CHEAP, budget_usd=budget)
 
 
+@pytest.mark.parametrize("fuel", [0, -1])
+def test_fuel_for_no_plan_at_all_is_refused_before_anybody_is_asked(fuel: int) -> None:
+    with pytest.raises(Defect, match=rf"delegation\(fuel={fuel}\): a plan has at least one task"):
+        run([Task()], fuel=fuel)
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from("wv"), min_size=1, max_size=6), st.integers(0, 30))
 def test_a_plan_is_done_if_and_only_if_the_sum_of_its_prices_is_within_the_budget(plan: list[str], cents: int) -> None:
