@@ -57,6 +57,12 @@ def broken() -> str:
     raise ValueError("no")
 
 
+@step(retry=Retry(attempts=3, wait=perdure.Retry().wait * 0))
+def tells_its_key() -> str:
+    CALLS.append(attempt().idempotency_key)
+    raise ValueError("no")
+
+
 @workflow
 def article(topic: str) -> Do[str, StepFault]:
     notes = yield from research(topic)
@@ -72,6 +78,11 @@ def short(topic: str) -> Do[str, StepFault]:
 @workflow
 def fails() -> Do[str, StepFault]:
     return (yield from broken())
+
+
+@workflow
+def tells_its_keys() -> Do[str, StepFault]:
+    return (yield from tells_its_key())
 
 
 @workflow
@@ -196,6 +207,14 @@ def test_a_replay_gives_what_was_recorded_under_a_key_that_only_this_run_has(dur
     mine, yours = (call for call in CALLS if call.startswith("research"))
     assert mine != yours
     assert CALLS.count("write") == 1
+
+
+def test_all_attempts_of_a_step_have_one_key(durable_store: Store) -> None:
+    """Case 11: who was asked before and is asked again can tell, since the key is that of the place in the run."""
+    durable_store.start(tells_its_keys()).result()
+
+    assert len(CALLS) == 3
+    assert len(set(CALLS)) == 1
 
 
 def test_the_same_request_under_one_key_asks_the_agent_once_and_another_one_again(durable_store: Store) -> None:
