@@ -20,6 +20,14 @@ def test_what_is_guarded_happens_after_an_approval() -> None:
     assert sim.asked("publish")[0].began - sim.trace[0].began == timedelta(hours=3)
 
 
+def test_whoever_is_asked_is_shown_what_it_is_about() -> None:
+    gate = approval_gate("publish-it", publish("bees"), prompt="Sure?", show="bees", expires=timedelta(days=1))
+
+    sim = simulate(gate, answers={"publish-it": "approve"})
+
+    assert [record.given for record in sim.asked("publish-it")] == [["Sure?", "bees", "P1D"]]
+
+
 def test_a_denial_is_the_value_and_nothing_of_what_is_guarded_happens() -> None:
     sim = simulate(guarded("bees", risky=True), answers={"publish-it": Denied(by="ann", note="not yet")})
 

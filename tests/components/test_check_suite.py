@@ -66,6 +66,15 @@ def test_checks_run_side_by_side_under_their_names() -> None:
     ]
 
 
+@pytest.mark.parametrize(("limit", "hours"), [(0, 1), (2, 2), (1, 3)])
+def test_no_more_checks_are_made_at_once_than_the_limit(limit: int, hours: int) -> None:
+    checks = {name: build(2) for name in "abc"}
+
+    sim = simulate(check_suite(checks, limit=limit), steps={"build": after(HOUR, FINE)})
+
+    assert sim.elapsed == hours * HOUR
+
+
 def test_a_suite_is_a_review() -> None:
     loop = review_loop(written("bees"), lambda draft: check_suite({"build": build(len(draft))}), rounds=1)
 

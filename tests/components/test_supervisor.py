@@ -89,6 +89,12 @@ def test_there_are_no_more_workers_at_once_than_the_limit(limit: int, hours: int
     assert sim.elapsed == hours * HOUR
 
 
+def test_there_are_five_workers_where_nobody_says_how_many() -> None:
+    sim = simulate(supervisor(pure([*"abcdef"]), build, review), steps={"build": after(HOUR, "built")})
+
+    assert sim.elapsed == 2 * HOUR
+
+
 def test_tasks_are_known_by_their_keys() -> None:
     assert [record.path for record in simulate(house(["roof"])).asked("work")] == ["house/supervisor/all/roof/work"]
 
