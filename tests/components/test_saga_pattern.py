@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pattern_workflows
-from pattern_workflows import trip
+from pattern_workflows import book, cancel, pay, trip
 from returns.result import Failure
 
 import perdure
-from perdure import Cancelled, Do, StepFault, approval, components, for_each, workflow
+from perdure import Cancelled, Do, StepFault, approval, components, for_each, parallel, workflow
 from perdure.components import compensate, saga
-from perdure.testing import each, simulate
+from perdure.testing import after, each, simulate
 
 BROKEN = StepFault("pay", "ConnectionError", "card refused")
 
@@ -105,3 +106,12 @@ def stuck(place: str) -> Do[str, StepFault]:
             compensate(pattern_workflows.book(place), unbook).bind(lambda seat: pattern_workflows.pay([seat]))
         )
     )
+
+
+def test_what_a_sibling_s_failure_cuts_off_has_no_outcome_to_take_back() -> None:
+    booked = parallel(compensate(book("seat"), cancel), pay([]))
+
+    sim = simulate(saga(booked), steps={"book": after(timedelta(hours=1), "seat 17")})
+
+    assert isinstance(sim.outcome, Failure)
+    assert (sim.count("cancel"), sim.not_undone) == (0, ())
