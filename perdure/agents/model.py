@@ -161,7 +161,11 @@ def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
     Raises:
         AgentError: It was cut short, withheld, declined or empty.
     """
-    choice, usage, cost = response.choices[0], _usage(response), _cost(response)
+    usage = _usage(response)
+    cost = _cost(response) if usage != Usage() else Cost()  # litellm prices no tokens at nothing
+    if not response.choices:
+        raise AgentError("transient", "it answered nothing", usage=usage, cost=cost)
+    choice = response.choices[0]
     text = choice.message.content or ""
     refusal = (choice.message.provider_specific_fields or {}).get("refusal")
     if refusal or choice.finish_reason == "content_filter":
@@ -197,15 +201,20 @@ def _input(arguments: str) -> Json:
 
 
 def _usage(response: ModelResponse) -> Usage:
-    """Each token once: providers count what they read from a cache among what they read."""
+    """Each token once: providers count what they read from a cache among what they read.
+
+    Of what is no count nobody knows anything, and litellm says 0 where the provider says nothing: but no prompt is read
+    in no tokens.
+    """
     usage = getattr(response, "usage", None)
-    if usage is None:
+    if usage is None or min(usage.prompt_tokens, usage.completion_tokens) < 0 or usage.prompt_tokens == 0:
         return Usage()
     read, wrote = usage.prompt_tokens_details, usage.completion_tokens_details
     cached = getattr(read, "cached_tokens", None) or 0
     written = getattr(read, "cache_creation_tokens", None) or 0
+    among = cached + written if cached + written <= usage.prompt_tokens else 0  # some gateways count it beside
     return Usage(
-        input=usage.prompt_tokens - cached - written,
+        input=usage.prompt_tokens - among,
         output=usage.completion_tokens,
         cache_read=cached or None,
         cache_write=written or None,

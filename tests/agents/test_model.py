@@ -9,6 +9,7 @@ import sys
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ from returns.result import Failure, Success
 
 from perdure import StepFault, ask, run_in_memory
 from perdure.agents.model import _input as given
+from perdure.agents.model import _whole as whole
 from perdure.agents.model import speaker
 from perdure.agents.reply import AgentError, Call, Cost, Event, Kind, Reply, Tell, Text, Usage
 from perdure.core.agents import Model
@@ -25,6 +27,7 @@ from perdure.core.leaves import Ask
 from perdure.testing.models import FakeProvider, Said, Script, in_order
 from perdure.testing.models import Use as Wanted
 
+MESSAGE = SimpleNamespace(content="because", tool_calls=None, provider_specific_fields=None)
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
 
 #: A model of each provider, and where below its address it is asked.
@@ -192,6 +195,48 @@ def test_a_price_that_nobody_knows_is_unknown_and_not_zero() -> None:
 
     assert reply.cost == Cost(None, "unknown")
     assert reply.usage.input == 11
+
+
+@attrs.frozen
+class Answered:
+    """What litellm makes of an answer, as far as it is read."""
+
+    usage: Any
+    choices: tuple[Any, ...] = (SimpleNamespace(finish_reason="stop", message=MESSAGE),)
+    model: str = "gpt-4o"
+    _hidden_params: Any = attrs.field(factory=lambda: {"response_cost": 0.25}, alias="hidden")
+
+
+def counted(prompt: int, completion: int, cached: int = 0) -> Any:
+    details = SimpleNamespace(cached_tokens=cached)
+    return SimpleNamespace(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        prompt_tokens_details=details,
+        completion_tokens_details=None,
+    )
+
+
+CALL = Call(ask=Ask("q", (Model("openai/gpt-4o"),), "why?"), attempt=ATTEMPT, message="why?")
+
+
+@pytest.mark.parametrize("usage", [None, counted(0, 0), counted(-5, 1), counted(5, -1)])
+def test_what_is_not_counted_is_unknown_in_tokens_and_dollars(usage: Any) -> None:
+    reply = whole(Answered(usage), CALL, [])  # type: ignore[arg-type]
+
+    assert (reply.usage, reply.cost) == (Usage(), Cost())
+
+
+def test_what_a_gateway_counts_beside_is_not_taken_away_twice() -> None:
+    assert whole(Answered(counted(5, 1, cached=100)), CALL, []).usage == Usage(input=5, output=1, cache_read=100)  # type: ignore[arg-type]
+    assert whole(Answered(counted(105, 1, cached=100)), CALL, []).usage == Usage(input=5, output=1, cache_read=100)  # type: ignore[arg-type]
+
+
+def test_an_answer_without_one_is_a_passing_fault() -> None:
+    with pytest.raises(AgentError) as raised:
+        whole(Answered(counted(5, 1), ()), CALL, [])  # type: ignore[arg-type]
+
+    assert (raised.value.kind, raised.value.cost.usd) == ("transient", Decimal("0.25"))
 
 
 # -- failures --------------------------------------------------------------------------------------------------------
