@@ -114,7 +114,7 @@ class Speaker:
             raise
         except Exception as error:  # of some hundred classes; their fields say what happened
             raise classified(error) from None
-        reply = _whole(response, call, said[1:])
+        reply = _whole(response, call, said[1:], limited=agent.max_tokens is not None)
         if reply.text and not live:
             tell(Text(reply.text))
         return reply
@@ -155,8 +155,14 @@ def _defs(schema: Json) -> Sequence[Json]:
     return list(schema.get("$defs", {}).values())
 
 
-def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
+def _whole(response: ModelResponse, call: Call, before: list[Json], *, limited: bool = False) -> Reply:
     """The reply, if it is one. Its session is what was said after the task.
+
+    Args:
+        response: What came.
+        call: What was asked.
+        before: What was said after the task before.
+        limited: Its length has a limit of ours; else who cut it was its provider.
 
     Raises:
         AgentError: It was cut short, withheld, declined or empty.
@@ -171,7 +177,10 @@ def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
     if refusal or choice.finish_reason == "content_filter":
         raise AgentError("refused", refusal or "its provider withheld the answer", usage=usage, cost=cost)
     if choice.finish_reason == "length":
-        raise AgentError("budget", "the answer was longer than max_tokens allows", usage=usage, cost=cost)
+        if limited:
+            raise AgentError("budget", "the answer was longer than max_tokens allows", usage=usage, cost=cost)
+        why = "the answer was longer than its provider lets it be: max_tokens= may let it be longer"
+        raise AgentError("context", why, usage=usage, cost=cost)
     calls = choice.message.tool_calls or []
     if not text.strip() and call.schema is None and not calls:
         raise AgentError("transient", "it answered nothing", usage=usage, cost=cost)

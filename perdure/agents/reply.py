@@ -246,7 +246,7 @@ Kind: TypeAlias = Literal[
     "quota",  # what was paid for is used up until some time
     "auth",  # it does not know us
     "config",  # no such model, program or option
-    "context",  # the conversation is too long for it
+    "context",  # the conversation, or its answer, is too long for it
     "invalid_output",  # its answer does not fit, even when told so
     "refused",  # it declines
     "budget",  # a limit of ours

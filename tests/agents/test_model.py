@@ -256,7 +256,8 @@ FAILURES: dict[str, tuple[Said, Kind]] = {
     "529": (Said(status=529, error="Overloaded"), "rate"),
     "cut": (Said("half of this never comes", cut=True), "transient"),
     "slow": (Said("late", delay=timedelta(seconds=30)), "transient"),
-    "length": (Said("and so", finish="length"), "budget"),
+    "length": (Said("and so", finish="length"), "context"),
+    "our length": (Said("and so", finish="length"), "budget"),
     "filter": (Said("", finish="content_filter"), "refused"),
     "nothing": (Said(""), "transient"),
 }
@@ -272,7 +273,7 @@ def failure(provider: str, script: Script, **more: Any) -> tuple[AgentError, Fak
 @pytest.mark.parametrize("case", FAILURES)
 def test_each_failure_is_told_by_its_kind_after_one_request(case: str, provider: str) -> None:
     said, kind = FAILURES[case]
-    limit = {"timeout": timedelta(milliseconds=300)} if case == "slow" else {}
+    limit = {"slow": {"timeout": timedelta(milliseconds=300)}, "our length": {"max_tokens": 2}}.get(case, {})
 
     error, at = failure(provider, in_order(said), **limit)
 
