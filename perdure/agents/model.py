@@ -95,7 +95,7 @@ class Speaker:
         system = [{"role": "system", "content": agent.system}] if agent.system else []
         request: Json = {
             "model": agent.model,
-            "messages": [*system, *said],
+            "messages": _sendable([*system, *said]),
             "base_url": agent.base_url,
             "api_key": _key(agent),
             "temperature": agent.temperature,
@@ -118,6 +118,19 @@ class Speaker:
         if reply.text and not live:
             tell(Text(reply.text))
         return reply
+
+
+def _sendable(tree: Json) -> Json:
+    """A conversation as it can be sent: half a character, such as a tool may give, has no bytes and becomes a `?`."""
+    match tree:
+        case str():
+            return tree.encode(errors="replace").decode()
+        case list():
+            return [_sendable(item) for item in tree]
+        case dict():
+            return {key: _sendable(item) for key, item in tree.items()}
+        case _:
+            return tree
 
 
 def _key(agent: Model) -> str | None:

@@ -104,6 +104,14 @@ def test_a_model_is_told_its_system_prompt_and_asked_once(provider: str) -> None
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+def test_half_a_character_keeps_no_model_from_being_asked(provider: str) -> None:
+    with FakeProvider(in_order("because")) as at:
+        assert answered(model(provider, at, system="Be \ud83dbrief.")) == Success("because")
+
+    assert at.heard[0].system == "Be ?brief."
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_model_that_can_is_held_to_the_schema_by_its_provider(provider: str) -> None:
     with FakeProvider(in_order(GOOD)) as at:
         outcome = answered(model(provider, at), Review)
