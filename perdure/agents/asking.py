@@ -147,7 +147,7 @@ class _Turn:
                 return self._failed(error)
         except AgentError as error:
             error = self._cleaned(error)
-            self._spent(error.usage, error.cost, {})
+            self._spent(error.usage, error.cost, {"version": error.version})
             if COURSES[error.kind].off:
                 self._off.add((self._asked.attempt.run_id, self._agent.name))
             return self._failed(error)
@@ -230,8 +230,9 @@ class _Turn:
         event = attrs.evolve(event, **hidden)
         if isinstance(event, Started):
             self._standing = attrs.evolve(self._standing, session=event.session)
-            payer = {"payer": event.payer} if event.payer else {}
-            self._asked.note({"agent": self._agent.name, "known": self._standing.known(), **payer})
+            who = {"payer": event.payer, "version": event.version}
+            said = {name: value for name, value in who.items() if value}
+            self._asked.note({"agent": self._agent.name, "known": self._standing.known(), **said})
         self._watched(event)
 
     def _watched_text(self, text: str) -> None:
@@ -393,7 +394,10 @@ class _Turn:
 
     def _cleaned(self, error: AgentError) -> AgentError:
         return attrs.evolve(
-            error, message=self._secrets.hide_error(error.message), session=self._secrets.hide_tree(error.session)
+            error,
+            message=self._secrets.hide_error(error.message),
+            session=self._secrets.hide_tree(error.session),
+            version=self._secrets.hide(error.version),
         )
 
 

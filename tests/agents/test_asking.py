@@ -568,6 +568,16 @@ def test_who_pays_is_recorded_with_the_attempt_at_once() -> None:
     assert world.noted[0]["known"]["session"] == "s1"
 
 
+def test_which_version_ran_is_recorded_at_once_and_with_a_failure_too() -> None:
+    begun = lab(Stammerer((Started("s1", version="1.2"),)))
+    failed = lab(speaker("a", AgentError("config", "no", version="1.3")))
+
+    ended(begun), ended(failed)
+
+    assert begun.noted[0]["version"] == "1.2"
+    assert [said["version"] for said in failed.noted] == ["1.3"]
+
+
 def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:
     seen: list[Any] = []
 
