@@ -136,6 +136,7 @@ class _Turn:
                 reply = await scripted.reply(self._op, self._agent, message or self._op.prompt, self._thread)
                 if not isinstance(reply, Reply):
                     return reply if isinstance(reply, Success) else self._failed(reply.failure())
+                self._is_one(reply)
             else:
                 reply = await self._answered(await answering(self._agent, self._op))
         except Unanswered as waits:
@@ -146,7 +147,7 @@ class _Turn:
                 return self._failed(error)
         except AgentError as error:
             error = self._cleaned(error)
-            self._spent(error.usage, error.cost, {})
+            self._spent(error.usage, error.cost, {"version": error.version})
             if COURSES[error.kind].off:
                 self._off.add((self._asked.attempt.run_id, self._agent.name))
             return self._failed(error)
@@ -190,14 +191,30 @@ class _Turn:
             raise AgentError("crashed", f"{type(error).__name__}: {error}") from None
         finally:
             self._watched_text(self._veil.rest())
+        self._is_one(reply)
         hide = self._secrets.hide
         return attrs.evolve(
             reply,
             text=hide(reply.text),
+            model=hide(reply.model),
+            version=hide(reply.version),
             value=self._secrets.hide_tree(reply.value),
             uses=tuple(attrs.evolve(use, input=self._secrets.hide_tree(use.input)) for use in reply.uses),
             session=self._secrets.hide_tree(reply.session),
         )
+
+    def _is_one(self, reply: object) -> None:
+        """Refuse what is no answer. Agents of one's own may give anything.
+
+        Raises:
+            AgentError: It is none.
+        """
+        if not (isinstance(reply, Reply) and isinstance(reply.text, str)):
+            raise AgentError("crashed", f"{reply!r} is no answer: give a Reply, with a text")
+        if reply.uses and not isinstance(self._agent, Model):  # asked again with nothing new, it would say it for ever
+            wanted = ", ".join(use.name for use in reply.uses)
+            why = f"it wants {wanted} used, and only a Model is offered tools: use them within `answer`"
+            raise AgentError("config", why, usage=reply.usage, cost=reply.cost)
 
     def _told(self, event: Event) -> None:
         """Record and pass on what an agent does, without secrets."""
@@ -213,8 +230,9 @@ class _Turn:
         event = attrs.evolve(event, **hidden)
         if isinstance(event, Started):
             self._standing = attrs.evolve(self._standing, session=event.session)
-            payer = {"payer": event.payer} if event.payer else {}
-            self._asked.note({"agent": self._agent.name, "known": self._standing.known(), **payer})
+            who = {"payer": event.payer, "version": event.version}
+            said = {name: value for name, value in who.items() if value}
+            self._asked.note({"agent": self._agent.name, "known": self._standing.known(), **said})
         self._watched(event)
 
     def _watched_text(self, text: str) -> None:
@@ -365,6 +383,8 @@ class _Turn:
     def _spent(self, usage: Usage, cost: Cost, more: Said) -> None:
         """Record who was asked and what that took."""
         standing, usd = self._standing, None
+        if cost.usd is not None and not (cost.usd.is_finite() and cost.usd >= 0):
+            cost = Cost()  # no sum of money: what it was, nobody knows
         if standing.usd is not None and cost.usd is not None:
             usd = standing.usd + cost.usd
         self._standing = attrs.evolve(standing, usd=usd)
@@ -374,7 +394,10 @@ class _Turn:
 
     def _cleaned(self, error: AgentError) -> AgentError:
         return attrs.evolve(
-            error, message=self._secrets.hide_error(error.message), session=self._secrets.hide_tree(error.session)
+            error,
+            message=self._secrets.hide_error(error.message),
+            session=self._secrets.hide_tree(error.session),
+            version=self._secrets.hide(error.version),
         )
 
 

@@ -43,7 +43,7 @@ def classified(error: Exception, now: datetime | None = None) -> AgentError:
     inner = getattr(error, "original_exception", None)
     if _named(error, "MidStreamFallbackError") and isinstance(inner, Exception):
         error = inner  # which knows more
-    text, status = str(error), getattr(error, "status_code", None)
+    text, status = str(error), _number(getattr(error, "status_code", None))
     unheard = _named(error, "APIConnectionError") or "Connection error" in text
     if unheard:
         status = None  # it bears a number though no server ever answered
@@ -52,6 +52,12 @@ def classified(error: Exception, now: datetime | None = None) -> AgentError:
     cost = Cost(Decimal(0), "priced") if status is not None and 400 <= status < 500 else Cost()
     kind = _kind(error, status, text, after, unheard)
     return AgentError(kind, _said(error, text), status=status, retry_after=after, cost=cost)
+
+
+def _number(status: object) -> int | None:
+    """An HTTP status; gateways that answer 200 and put an error in the body put any word of theirs there."""
+    found = re.fullmatch(r"[1-5]\d\d", str(status))
+    return int(found[0]) if found else None
 
 
 def _said(error: Exception, text: str) -> str:
@@ -89,10 +95,10 @@ def _retry_after(headers: Mapping[str, str], text: str, now: datetime) -> timede
             return timedelta(milliseconds=max(0.0, float(named["retry-after-ms"])))
         if "retry-after" in named:
             return _seconds_or_date(named["retry-after"], now)
+        found = _DELAY.search(text)
+        return timedelta(seconds=float(found[1])) if found else None
     except (ValueError, TypeError, OverflowError):
         return None  # what cannot be read tells nothing
-    found = _DELAY.search(text)
-    return timedelta(seconds=float(found[1])) if found else None
 
 
 def _seconds_or_date(value: str, now: datetime) -> timedelta:

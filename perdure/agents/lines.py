@@ -26,15 +26,19 @@ class Lines:
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             self._add(end)
-            yield from self.rest()
+            yield from self._ended()
         self._add(rest)
 
     def rest(self) -> Iterator[bytes]:
-        """What there is of the line that has begun: the last one may have no end."""
+        """What there is of the line that has begun, if one has: the last one may have no end."""
+        if self._size:
+            yield from self._ended()
+
+    def _ended(self) -> Iterator[bytes]:
         line, too_long = b"".join(self._parts), self._size > self._longest
         self._parts, self._size = [], 0
         self.dropped += too_long
-        if line and not too_long:
+        if not too_long:
             yield line.removesuffix(b"\r")
 
     def _add(self, part: bytes) -> None:

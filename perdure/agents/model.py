@@ -95,7 +95,7 @@ class Speaker:
         system = [{"role": "system", "content": agent.system}] if agent.system else []
         request: Json = {
             "model": agent.model,
-            "messages": [*system, *said],
+            "messages": _sendable([*system, *said]),
             "base_url": agent.base_url,
             "api_key": _key(agent),
             "temperature": agent.temperature,
@@ -114,10 +114,23 @@ class Speaker:
             raise
         except Exception as error:  # of some hundred classes; their fields say what happened
             raise classified(error) from None
-        reply = _whole(response, call, said[1:])
+        reply = _whole(response, call, said[1:], limited=agent.max_tokens is not None)
         if reply.text and not live:
             tell(Text(reply.text))
         return reply
+
+
+def _sendable(tree: Json) -> Json:
+    """A conversation as it can be sent: half a character, such as a tool may give, has no bytes and becomes a `?`."""
+    match tree:
+        case str():
+            return tree.encode(errors="replace").decode()
+        case list():
+            return [_sendable(item) for item in tree]
+        case dict():
+            return {key: _sendable(item) for key, item in tree.items()}
+        case _:
+            return tree
 
 
 def _key(agent: Model) -> str | None:
@@ -155,19 +168,32 @@ def _defs(schema: Json) -> Sequence[Json]:
     return list(schema.get("$defs", {}).values())
 
 
-def _whole(response: ModelResponse, call: Call, before: list[Json]) -> Reply:
+def _whole(response: ModelResponse, call: Call, before: list[Json], *, limited: bool = False) -> Reply:
     """The reply, if it is one. Its session is what was said after the task.
+
+    Args:
+        response: What came.
+        call: What was asked.
+        before: What was said after the task before.
+        limited: Its length has a limit of ours; else who cut it was its provider.
 
     Raises:
         AgentError: It was cut short, withheld, declined or empty.
     """
-    choice, usage, cost = response.choices[0], _usage(response), _cost(response)
+    usage = _usage(response)
+    cost = _cost(response) if usage != Usage() else Cost()  # litellm prices no tokens at nothing
+    if not response.choices:
+        raise AgentError("transient", "it answered nothing", usage=usage, cost=cost)
+    choice = response.choices[0]
     text = choice.message.content or ""
     refusal = (choice.message.provider_specific_fields or {}).get("refusal")
     if refusal or choice.finish_reason == "content_filter":
         raise AgentError("refused", refusal or "its provider withheld the answer", usage=usage, cost=cost)
     if choice.finish_reason == "length":
-        raise AgentError("budget", "the answer was longer than max_tokens allows", usage=usage, cost=cost)
+        if limited:
+            raise AgentError("budget", "the answer was longer than max_tokens allows", usage=usage, cost=cost)
+        why = "the answer was longer than its provider lets it be: max_tokens= may let it be longer"
+        raise AgentError("context", why, usage=usage, cost=cost)
     calls = choice.message.tool_calls or []
     if not text.strip() and call.schema is None and not calls:
         raise AgentError("transient", "it answered nothing", usage=usage, cost=cost)
@@ -197,15 +223,20 @@ def _input(arguments: str) -> Json:
 
 
 def _usage(response: ModelResponse) -> Usage:
-    """Each token once: providers count what they read from a cache among what they read."""
+    """Each token once: providers count what they read from a cache among what they read.
+
+    Of what is no count nobody knows anything, and litellm says 0 where the provider says nothing: but no prompt is read
+    in no tokens.
+    """
     usage = getattr(response, "usage", None)
-    if usage is None:
+    if usage is None or min(usage.prompt_tokens, usage.completion_tokens) < 0 or usage.prompt_tokens == 0:
         return Usage()
     read, wrote = usage.prompt_tokens_details, usage.completion_tokens_details
     cached = getattr(read, "cached_tokens", None) or 0
     written = getattr(read, "cache_creation_tokens", None) or 0
+    among = cached + written if cached + written <= usage.prompt_tokens else 0  # some gateways count it beside
     return Usage(
-        input=usage.prompt_tokens - cached - written,
+        input=usage.prompt_tokens - among,
         output=usage.completion_tokens,
         cache_read=cached or None,
         cache_write=written or None,

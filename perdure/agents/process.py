@@ -153,8 +153,8 @@ async def run_process(
     _check(launch)
     limits = limits or Limits()
     for path, text in launch.files.items():
-        with os.fdopen(private(path), "w") as file:
-            file.write(text)
+        with os.fdopen(private(path), "wb") as file:
+            file.write(_bytes(text))
     async with held(launch.cwd, alone=alone, mark=mark, patience=limits.grace + _SHIM) as lock:
         process, death = await _start(launch, mark, lock, limits.grace)
     # From here on the folder is held by the processes that work there, and not by us: a frozen worker would keep it.
@@ -262,6 +262,11 @@ async def _clear(process: Process, mark: str) -> None:
     if process.returncode is None:
         process.kill()
     await anyio.to_thread.run_sync(shim.reap, mark, 5.0)  # where the shim itself was killed
+
+
+def _bytes(text: str) -> bytes:
+    """A text as programs read it: half a character, such as a model may say, has no bytes and becomes a `?`."""
+    return text.encode(errors="replace")
 
 
 def _check(launch: Launch) -> None:
@@ -383,10 +388,10 @@ class _Run:
         _, texts = self.texts
         with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             # It need not read what it is told.
-            await self.process.stdin.send(text.encode())
+            await self.process.stdin.send(_bytes(text))
             if talks:
                 async for text in texts:
-                    await self.process.stdin.send(text.encode())
+                    await self.process.stdin.send(_bytes(text))
         await self.process.stdin.aclose()
         async for _ in texts:  # nobody is there to be told
             continue

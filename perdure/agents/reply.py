@@ -192,10 +192,12 @@ class Started:
     Attributes:
         session: The name.
         payer: Whose account pays, where the agent says so: the name of a variable, or of a kind of login; never a key.
+        version: Of the program that is run.
     """
 
     session: Json
     payer: str = ""
+    version: str = ""
 
 
 @attrs.frozen
@@ -246,7 +248,7 @@ Kind: TypeAlias = Literal[
     "quota",  # what was paid for is used up until some time
     "auth",  # it does not know us
     "config",  # no such model, program or option
-    "context",  # the conversation is too long for it
+    "context",  # the conversation, or its answer, is too long for it
     "invalid_output",  # its answer does not fit, even when told so
     "refused",  # it declines
     "budget",  # a limit of ours
@@ -300,6 +302,7 @@ class AgentError(Exception):
         session: By which the conversation can be continued.
         usage: Of this turn.
         cost: Of this turn.
+        version: Of the program that was run.
 
     Example:
         >>> str(AgentError("rate", "slow down", status=429))
@@ -313,6 +316,7 @@ class AgentError(Exception):
     session: Json | None = attrs.field(default=None, kw_only=True)
     usage: Usage = attrs.field(factory=Usage, kw_only=True)
     cost: Cost = attrs.field(factory=Cost, kw_only=True)
+    version: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
         status = f" ({self.status})" if self.status is not None else ""

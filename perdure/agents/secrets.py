@@ -16,6 +16,11 @@ HIDDEN: Final = "[hidden]"
 _SHORTEST: Final = 8
 #: Variables whose values are secret, whoever declared them or not.
 _NAMES: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
+#: What those who encode for URLs leave as it is: nothing, Python, forms, and encodeURIComponent and encodeURI.
+_SAFE: Final = ("", "/", "*", "!'()*", "!'()*;,/?:@&=+$#")
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
+#: How long the lines of base64 are, where it has lines.
+_WIDTHS: Final = (64, 76)
 #: What is so long and looks so much like a key is one wherever it is printed.
 _KEYS: Final = re.compile(
     r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}|\bAIza[A-Za-z0-9_-]{30,}|\bgh[pousr]_[A-Za-z0-9]{30,}"
@@ -116,12 +121,22 @@ class Veil:
 def _forms(value: str) -> Iterable[str]:
     """A value as it is, in JSON, for URLs, and in base64 wherever it begins in what is encoded."""
     yield value
+    yield from _lines(value.splitlines())  # what is printed is read line by line
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield quote(value, safe="")
-    yield quote_plus(value)
+    for safe in _SAFE:
+        for encoded in (quote(value, safe), plus := quote_plus(value, safe), plus.replace("~", "%7E")):
+            yield encoded
+            yield _ESCAPE.sub(lambda escape: escape[0].lower(), encoded)
+    whole = base64.b64encode(value.encode(errors="surrogateescape")).decode().rstrip("=")
+    for width in _WIDTHS:
+        yield from _lines([whole[at : at + width] for at in range(0, len(whole), width)])
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for before in (0, 1, 2):  # as the part of a longer text, such as `user:value`
             inner = encode(b"\0" * before + value.encode(errors="surrogateescape")).decode().rstrip("=")
             # The first characters hold bits of what comes before, the last one of what follows.
             yield inner[before + 1 if before else 0 : -1 if len(inner) % 4 else None]
+
+
+def _lines(lines: list[str]) -> Iterable[str]:
+    return (line for line in lines if len(line.strip()) >= _SHORTEST)

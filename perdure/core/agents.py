@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import attrs
 
@@ -105,7 +105,8 @@ def _words(_: object, field: attrs.Attribute[Any], words: tuple[str, ...]) -> No
 
 
 def _positive(_: object, field: attrs.Attribute[Any], value: float | timedelta | None) -> None:
-    if value is not None and (value <= timedelta(0) if isinstance(value, timedelta) else value <= 0):
+    # Told by what it is: a limit that is no number (nan) is less than nothing, and would never be reached.
+    if value is not None and not (value > timedelta(0) if isinstance(value, timedelta) else value > 0):
         raise Defect(f"{field.name}={value!r}: a limit is more than nothing; None is no limit")
 
 
@@ -155,6 +156,13 @@ def _twice(names: Sequence[str]) -> str | None:
 def _apart(_: object, __: object, servers: tuple[McpServer, ...]) -> None:
     if twice := _twice([server.name for server in servers]):
         raise Defect(f"mcp=…: two servers are called {twice!r}, and their tools are known by that name")
+
+
+def _access(agent: Any, _: object, access: str) -> None:
+    if access not in get_args(Access):
+        # Not taken for one of them: another word for `read` must not be one that may write.
+        known = ", ".join(map(repr, get_args(Access)))
+        raise Defect(f"{type(agent).__name__}(access={access!r}): what an agent may do is one of {known}")
 
 
 # -- models ----------------------------------------------------------------------------------------------------------
@@ -284,7 +292,7 @@ class Harness:
 
     model: str | None = None
     system: str = ""
-    access: Access = "edit"
+    access: Access = attrs.field(default="edit", validator=_access)
     network: bool | None = None
     cwd: str | None = None
     worktree: bool = False

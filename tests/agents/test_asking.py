@@ -32,6 +32,7 @@ from perdure.agents.reply import (
     Text,
     Unanswered,
     Usage,
+    Use,
     Wanted,
     Warned,
 )
@@ -198,6 +199,20 @@ def test_whatever_else_an_agent_raises_counts_as_crashed() -> None:
 
     assert ended(lab(broken)) == Failure(StepFault("q", "crashed", "broken: crashed: ValueError: oops"))
     assert len(broken.calls) == 2
+
+
+def test_what_is_no_answer_is_the_fault_of_the_agent() -> None:
+    for answer in (None, 5, Reply(text=5)):  # type: ignore[arg-type]
+        outcome = ended(lab(speaker("own", answer, answer)))  # type: ignore[arg-type]
+
+        assert outcome.failure().error == "crashed"
+
+
+def test_who_was_offered_no_tools_and_wants_them_is_not_asked_for_ever() -> None:
+    wanting = Reply(text="", uses=(Use("1", "rm", {}),))
+
+    for agent in (speaker("own", wanting, wanting), Scripted("script", lambda _: wanting)):
+        assert ended(lab([agent, speaker("next", "done")])) == Success("done")
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
@@ -438,6 +453,13 @@ def test_what_each_turn_took_is_recorded_with_who_says_so() -> None:
     assert second["spent"] == {"input": 10, "output": 5, "usd": None, "source": "unknown"}
 
 
+@pytest.mark.parametrize("usd", ["NaN", "Infinity", "-1"])
+def test_what_is_no_sum_of_money_is_not_known(usd: str) -> None:
+    world = lab(speaker("a", costing(usd, "{}"), '{"approved": true, "notes": []}'), Review, budget=1.0)
+
+    assert ended(world).failure().error == "budget"
+
+
 def test_once_the_budget_is_spent_no_further_turn_is_taken() -> None:
     dear, other = speaker("dear", costing("0.30")), speaker("other", GOOD)
 
@@ -544,6 +566,16 @@ def test_who_pays_is_recorded_with_the_attempt_at_once() -> None:
     assert ended(world) == Success("done")
     assert [said["payer"] for said in world.noted if "payer" in said] == ["ANTHROPIC_API_KEY"]
     assert world.noted[0]["known"]["session"] == "s1"
+
+
+def test_which_version_ran_is_recorded_at_once_and_with_a_failure_too() -> None:
+    begun = lab(Stammerer((Started("s1", version="1.2"),)))
+    failed = lab(speaker("a", AgentError("config", "no", version="1.3")))
+
+    ended(begun), ended(failed)
+
+    assert begun.noted[0]["version"] == "1.2"
+    assert [said["version"] for said in failed.noted] == ["1.3"]
 
 
 def test_agents_can_be_watched_in_a_durable_run(tmp_path: Path) -> None:

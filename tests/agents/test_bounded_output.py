@@ -14,6 +14,12 @@ from perdure.agents.log import Log
 TEXT = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"longer than most"]), max_size=30).map(b"".join)
 
 
+def whole(text: bytes) -> list[bytes]:
+    """Its lines, the empty ones too: after the last end there is one only if it has begun."""
+    *ends, rest = text.split(b"\n")
+    return [*ends, rest] if rest else ends
+
+
 @given(TEXT, st.lists(st.integers(0, 40), max_size=10))
 def test_lines_are_the_same_however_they_come_in(text: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(text)]
@@ -22,7 +28,7 @@ def test_lines_are_the_same_however_they_come_in(text: bytes, cuts: list[int]) -
     found = [line for a, b in itertools.pairwise(places) for line in lines.feed(text[a:b])]
     found += lines.rest()
 
-    assert found == [line.removesuffix(b"\r") for line in text.split(b"\n") if line]
+    assert found == [line.removesuffix(b"\r") for line in whole(text)]
 
 
 @given(TEXT, st.integers(1, 20))
@@ -31,9 +37,8 @@ def test_lines_that_are_too_long_are_counted_and_the_others_kept(text: bytes, lo
 
     found = [line for byte in text for line in lines.feed(bytes([byte]))] + list(lines.rest())
 
-    whole = [line for line in text.split(b"\n") if line]
-    assert found == [line.removesuffix(b"\r") for line in whole if len(line) <= longest]
-    assert lines.dropped == sum(len(line) > longest for line in whole)
+    assert found == [line.removesuffix(b"\r") for line in whole(text) if len(line) <= longest]
+    assert lines.dropped == sum(len(line) > longest for line in whole(text))
 
 
 def test_a_line_that_never_ends_takes_no_memory() -> None:

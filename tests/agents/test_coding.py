@@ -23,7 +23,7 @@ from perdure.agents import shim
 from perdure.agents.harness.coding import Coding
 from perdure.agents.harness.known import adapter_of
 from perdure.agents.places import mark_of
-from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Unanswered, Wanted, Warned
+from perdure.agents.reply import AgentError, Call, Event, Permit, Reply, Started, Unanswered, Wanted, Warned
 from perdure.agents.secrets import HIDDEN
 from perdure.core.agents import (
     Acp,
@@ -551,6 +551,16 @@ def test_what_is_said_of_the_network_and_can_be_kept_is_done(network: bool, clau
     told = answer(ClaudeCode(cwd=str(tmp_path), access="read", network=network), environ).text
 
     assert told == ("Read,Glob,Grep,WebFetch,WebSearch" if network else "Read,Glob,Grep")
+
+
+def test_the_version_is_told_with_the_conversation_and_with_a_failure(claude: Any, tmp_path: Path) -> None:
+    events: list[Event] = []
+
+    with pytest.raises(AgentError) as raised:
+        answer(ClaudeCode(cwd=str(tmp_path)), claude("sys.exit(1)"), events=events)
+
+    assert raised.value.version == "9.9.9"
+    assert [event.version for event in events if isinstance(event, Started)] == ["9.9.9"]
 
 
 def test_no_more_of_a_harness_run_at_once_than_its_adapter_allows(tmp_path: Path) -> None:

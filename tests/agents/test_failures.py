@@ -34,6 +34,8 @@ def error(status: int | None, text: str, **headers: str) -> Exception:
         ({"retry_after": "soon"}, "busy", None),
         ({"retry_after": "inf"}, "busy", None),
         ({}, '{"error": {"details": [{"retryDelay": "34s"}]}}', timedelta(seconds=34)),
+        ({}, '{"error": {"details": [{"retryDelay": "1.2.3s"}]}}', None),
+        ({}, f'{{"error": {{"details": [{{"retryDelay": "{"9" * 40}s"}}]}}}}', None),
         ({}, "busy", None),
     ],
 )
@@ -41,6 +43,11 @@ def test_how_long_to_wait_is_read_as_providers_write_it(
     headers: dict[str, str], text: str, wait: timedelta | None
 ) -> None:
     assert classified(error(429, text, **headers), NOW).retry_after == wait
+
+
+@pytest.mark.parametrize(("status", "kind"), [("429", "rate"), ("rate_limit", "crashed"), (0, "crashed")])
+def test_a_status_that_is_no_number_is_none(status: Any, kind: str) -> None:
+    assert classified(error(status, "busy"), NOW).kind == kind
 
 
 def test_a_quota_that_resets_within_the_minute_is_only_a_rate() -> None:

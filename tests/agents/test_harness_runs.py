@@ -217,6 +217,20 @@ def test_any_command_answers_by_its_output_and_its_code(code: str, expected: obj
         assert outcome.failure().error == expected
 
 
+def test_the_answer_of_a_command_keeps_its_empty_lines(place: Path) -> None:
+    assert anyio.run(run_in_memory, ask("q", Command(["cat"]), "\n# A\n\nb\n\n\nc\n\n")) == Success("# A\n\nb\n\n\nc")
+
+
+@pytest.mark.parametrize("end", ["", "\\n"], ids=["one line", "many"])
+def test_a_command_that_says_more_than_is_taken_has_no_answer(end: str, place: Path) -> None:
+    code = f"import sys\nfor _ in range(12): sys.stdout.write('x' * 1_000_000 + '{end}')"
+
+    outcome = anyio.run(run_in_memory, ask("q", Command([sys.executable, "-c", code]), "hello"))
+
+    assert outcome.failure().error == "budget"
+    assert "its answer is longer than 10000000 characters" in outcome.failure().reason
+
+
 # -- when the worker dies --------------------------------------------------------------------------------------------
 
 

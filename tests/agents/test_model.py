@@ -9,6 +9,7 @@ import sys
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ from returns.result import Failure, Success
 
 from perdure import StepFault, ask, run_in_memory
 from perdure.agents.model import _input as given
+from perdure.agents.model import _whole as whole
 from perdure.agents.model import speaker
 from perdure.agents.reply import AgentError, Call, Cost, Event, Kind, Reply, Tell, Text, Usage
 from perdure.core.agents import Model
@@ -25,6 +27,7 @@ from perdure.core.leaves import Ask
 from perdure.testing.models import FakeProvider, Said, Script, in_order
 from perdure.testing.models import Use as Wanted
 
+MESSAGE = SimpleNamespace(content="because", tool_calls=None, provider_specific_fields=None)
 ATTEMPT = Attempt("run", "flow/q", 1, "key")
 
 #: A model of each provider, and where below its address it is asked.
@@ -98,6 +101,14 @@ def test_a_model_is_told_its_system_prompt_and_asked_once(provider: str) -> None
     assert (heard.system, heard.prompt, heard.key) == ("Be brief.", "why?", "sk-test-0123456789")
     assert heard.schema is None
     assert at.aside == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_half_a_character_keeps_no_model_from_being_asked(provider: str) -> None:
+    with FakeProvider(in_order("because")) as at:
+        assert answered(model(provider, at, system="Be \ud83dbrief.")) == Success("because")
+
+    assert at.heard[0].system == "Be ?brief."
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -194,6 +205,48 @@ def test_a_price_that_nobody_knows_is_unknown_and_not_zero() -> None:
     assert reply.usage.input == 11
 
 
+@attrs.frozen
+class Answered:
+    """What litellm makes of an answer, as far as it is read."""
+
+    usage: Any
+    choices: tuple[Any, ...] = (SimpleNamespace(finish_reason="stop", message=MESSAGE),)
+    model: str = "gpt-4o"
+    _hidden_params: Any = attrs.field(factory=lambda: {"response_cost": 0.25}, alias="hidden")
+
+
+def counted(prompt: int, completion: int, cached: int = 0) -> Any:
+    details = SimpleNamespace(cached_tokens=cached)
+    return SimpleNamespace(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        prompt_tokens_details=details,
+        completion_tokens_details=None,
+    )
+
+
+CALL = Call(ask=Ask("q", (Model("openai/gpt-4o"),), "why?"), attempt=ATTEMPT, message="why?")
+
+
+@pytest.mark.parametrize("usage", [None, counted(0, 0), counted(-5, 1), counted(5, -1)])
+def test_what_is_not_counted_is_unknown_in_tokens_and_dollars(usage: Any) -> None:
+    reply = whole(Answered(usage), CALL, [])  # type: ignore[arg-type]
+
+    assert (reply.usage, reply.cost) == (Usage(), Cost())
+
+
+def test_what_a_gateway_counts_beside_is_not_taken_away_twice() -> None:
+    assert whole(Answered(counted(5, 1, cached=100)), CALL, []).usage == Usage(input=5, output=1, cache_read=100)  # type: ignore[arg-type]
+    assert whole(Answered(counted(105, 1, cached=100)), CALL, []).usage == Usage(input=5, output=1, cache_read=100)  # type: ignore[arg-type]
+
+
+def test_an_answer_without_one_is_a_passing_fault() -> None:
+    with pytest.raises(AgentError) as raised:
+        whole(Answered(counted(5, 1), ()), CALL, [])  # type: ignore[arg-type]
+
+    assert (raised.value.kind, raised.value.cost.usd) == ("transient", Decimal("0.25"))
+
+
 # -- failures --------------------------------------------------------------------------------------------------------
 
 FAILURES: dict[str, tuple[Said, Kind]] = {
@@ -211,7 +264,8 @@ FAILURES: dict[str, tuple[Said, Kind]] = {
     "529": (Said(status=529, error="Overloaded"), "rate"),
     "cut": (Said("half of this never comes", cut=True), "transient"),
     "slow": (Said("late", delay=timedelta(seconds=30)), "transient"),
-    "length": (Said("and so", finish="length"), "budget"),
+    "length": (Said("and so", finish="length"), "context"),
+    "our length": (Said("and so", finish="length"), "budget"),
     "filter": (Said("", finish="content_filter"), "refused"),
     "nothing": (Said(""), "transient"),
 }
@@ -227,7 +281,7 @@ def failure(provider: str, script: Script, **more: Any) -> tuple[AgentError, Fak
 @pytest.mark.parametrize("case", FAILURES)
 def test_each_failure_is_told_by_its_kind_after_one_request(case: str, provider: str) -> None:
     said, kind = FAILURES[case]
-    limit = {"timeout": timedelta(milliseconds=300)} if case == "slow" else {}
+    limit = {"slow": {"timeout": timedelta(milliseconds=300)}, "our length": {"max_tokens": 2}}.get(case, {})
 
     error, at = failure(provider, in_order(said), **limit)
 

@@ -64,6 +64,10 @@ def test_a_long_prompt_arrives_by_stdin_whole_and_not_in_the_arguments(tmp_path:
     assert run(launch) == (Ended(0), ["300000 1"])
 
 
+def test_half_a_character_in_a_prompt_keeps_no_program_from_reading_it(tmp_path: Path, run: Any) -> None:
+    assert run(python(tmp_path, "import sys; print(sys.stdin.read())", stdin="a\ud83db")) == (Ended(0), ["a?b"])
+
+
 def test_a_program_need_not_read_its_prompt(tmp_path: Path, run: Any) -> None:
     ended, lines = run(python(tmp_path, "print('done')", stdin="x" * 1_000_000))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import textwrap
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -33,6 +36,37 @@ def test_a_secret_is_found_within_json(ascii: bool) -> None:
     value = 'say "é" and \\ more'
 
     assert Secrets({"X": value}, ["X"]).hide(json.dumps([value], ensure_ascii=ascii)) == f'["{HIDDEN}"]'
+
+
+@pytest.mark.parametrize("safe", ["", "/", "!'()*", ";,/?:@&=+$-_.!~*'()#"])
+@pytest.mark.parametrize("lower", [False, True])
+@pytest.mark.parametrize("encode", [quote, quote_plus])
+def test_a_secret_is_found_in_an_address_whoever_encoded_it(encode: Any, safe: str, lower: bool) -> None:
+    value = "ab/cd!ef'(x)* g+h=é"
+    encoded = encode(value, safe)
+    if lower:
+        encoded = re.sub("%..", lambda escape: escape[0].lower(), encoded)
+
+    assert Secrets({"X": value}, ["X"]).hide(f"?key={encoded}&x") == f"?key={HIDDEN}&x"
+
+
+def test_a_secret_is_found_as_forms_of_browsers_encode_it() -> None:
+    assert Secrets({"X": "ab/cd*~ g+h=é"}, ["X"]).hide("ab%2Fcd*%7E+g%2Bh%3D%C3%A9") == HIDDEN
+
+
+def test_a_secret_of_many_lines_is_found_in_each() -> None:
+    value = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nabcdefgh\n-----END PRIVATE KEY-----\n"
+    secrets = Secrets({"X": value}, ["X"])
+
+    assert [secrets.hide(line) for line in value.splitlines()] == [HIDDEN] * 4
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_a_long_secret_is_found_in_base64_of_many_lines(width: int) -> None:
+    value = "".join(f"{number}-" for number in range(60))
+    encoded = textwrap.wrap(base64.b64encode(value.encode()).decode(), width)
+
+    assert {Secrets({"X": value}, ["X"]).hide(line).rstrip("=") for line in encoded} == {HIDDEN}
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
         (lambda: Model("openai/gpt-5", tools=[print, print]), "two tools are called 'print'"),
         (lambda: Command([]), "give the program and its arguments"),
         (lambda: Limits(wall=timedelta(0)), "a limit is more than nothing"),
+        (lambda: Limits(usd=float("nan")), "usd=nan: a limit is more than nothing"),
+        (lambda: Codex(access="readonly"), "Codex\\(access='readonly'\\): .* one of 'read', 'edit', 'full'"),  # type: ignore[arg-type]
         (lambda: McpServer(name="a b", command=["x"]), "cannot name a"),
         (
             lambda: ClaudeCode(confirm=True, hold=timedelta(0)),

@@ -24,7 +24,7 @@ from perdure.agents.harness.versions import version_of
 from perdure.agents.harness.worktree import worktree
 from perdure.agents.places import home_of, log_of, mark_of, scratch_of
 from perdure.agents.process import Asking, Goodbye, Limits, Unstartable, run_process
-from perdure.agents.reply import AgentError, Call, Permit, Reply, Tell, Unanswered, Wanted
+from perdure.agents.reply import AgentError, Call, Permit, Reply, Started, Tell, Unanswered, Wanted
 from perdure.agents.secrets import Secrets
 from perdure.agents.structured import instructed
 from perdure.core.agents import Harness
@@ -129,15 +129,15 @@ class Coding:
         agent, adapter = self.agent, self.adapter
         secrets = Secrets(self.environ, environment.given(agent))
         log = log_of(self.environ, call.attempt)
-        scratch = scratch_of(self.environ, call.attempt)
+        scratch, version = scratch_of(self.environ, call.attempt), ""
         try:
             cwd = Path(agent.cwd or ".").absolute()
             if agent.worktree:
                 cwd = await worktree(cwd, call.attempt, env)
             room = Room(cwd, scratch, env, str(uuid.uuid4()))
             launch, reading = adapter.command(agent, call, room), adapter.reading(agent, call, room)
-            hearing = _Hearing(reading, adapter, agent, call, tell, list(call.permits))
             version = await version_of(launch.argv[0], launch.env) if adapter.program else ""
+            hearing = _Hearing(reading, adapter, agent, call, tell, version, list(call.permits))
             ended = await run_process(
                 launch,
                 hearing.line,
@@ -156,9 +156,8 @@ class Coding:
             mend = f" ({adapter.package})" if adapter.package else ""
             raise AgentError("config", f"{error}{mend}") from None
         except AgentError as error:
-            if error.kind == "crashed":
-                raise attrs.evolve(error, message=f"{error.message}{KEPT}{log}") from None
-            raise
+            kept = f"{KEPT}{log}" if error.kind == "crashed" else ""
+            raise attrs.evolve(error, message=f"{error.message}{kept}", version=error.version or version) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -172,6 +171,7 @@ class _Hearing:
     agent: Harness
     call: Call
     tell: Tell
+    version: str
     permits: list[Permit]  # those that are not used up
     unanswered: Wanted | None = None
 
@@ -193,6 +193,8 @@ class _Hearing:
                     said.append(told.told)
                 case Wanted():
                     return self._asked(told)
+                case Started():
+                    self.tell(attrs.evolve(told, version=self.reading.version or self.version))
                 case _:
                     self.tell(told)
         if not self.reading.done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -18,21 +19,40 @@ def command(agent: Command, call: Call, room: Room) -> Launch:
     return Launch(agent.argv, dict(room.env), room.cwd, introduced(agent, call))
 
 
+#: No longer answer is taken, in characters: a part of one would be another answer.
+_LONGEST: Final = 10_000_000
+
+
 @attrs.define
 class _Reading(Reading):
+    lines: list[str] = attrs.field(factory=list)  # joined at the end: adding to one text would copy it at every line
+    size: int = 0
+
     def take(self, event: Object) -> Iterator[Event]:
         line = str(event["line"])
-        self.text = f"{self.text}\n{line}" if self.text else line
+        self.lines.append(line)
+        self.size += len(line) + 1
+        if self.size > _LONGEST:
+            raise _too_long()
         yield Text(f"{line}\n")
 
     def reply(self, ended: Ended, now: datetime | None = None) -> Reply:
         # Its last word is its end: there is no event to look for, only the code.
         self.done = ended.code == 0 and ended.stopped is None
+        self.text = "\n".join(self.lines).strip("\n")
+        if ended.dropped:
+            self.failed = _too_long()
         return super().reply(ended, now)
 
     def unfinished(self, ended: Ended) -> AgentError:
         error = super().unfinished(ended)
         return error if ended.stopped or ended.code < 0 else attrs.evolve(error, kind="crashed")
+
+
+def _too_long() -> AgentError:
+    return AgentError(
+        "budget", f"its answer is longer than {_LONGEST} characters: let it write to a file, and say where"
+    )
 
 
 ADAPTER = Adapter(
