@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from returns.result import Success
@@ -298,7 +298,8 @@ class _Turn:
             codec.dumps(wanted.input, Any)
         except codec.CodecError as error:
             raise AgentError("crashed", f"what it wants to give to {wanted.tool} has no JSON form: {error}") from None
-        return attrs.evolve(wanted, input=self._secrets.hide_tree(wanted.input))
+        hide = self._secrets
+        return Wanted(hide.hide(wanted.id), hide.hide(wanted.tool), hide.hide_tree(wanted.input))
 
     def _question(self, wanted: Wanted) -> Question:
         prompt = f"{self._agent.name} wants to use {wanted.tool} in {self._asked.attempt.path}"
@@ -331,7 +332,7 @@ class _Turn:
             text = CUT_OFF
         else:
             self._told(ToolStarted(use.id, use.name, use.input))
-            text = tool.hide(await tool.used())
+            text = _bounded(tool.hide(await tool.used()))
             self._told(ToolEnded(use.id, True, text))
         results = (*standing.results, Used(use.id, text))
         return Again(None, attrs.evolve(standing, uses=tuple(left), results=results, answer=None).known())
@@ -430,6 +431,17 @@ def _all_known(agent: Model, offers: Sequence[Offer]) -> None:
         if name not in functions and name not in there:
             tools = f"none of the tools of its servers: {', '.join(there)}"
             raise AgentError("config", f"Model(confirm=…): {name!r} is {tools}", cost=NO_COST)
+
+
+#: A longer result of a tool is not told to a model, in characters: it is beyond what any of them reads.
+_MOST_TOLD: Final = 2_000_000
+
+
+def _bounded(text: str) -> str:
+    """What a tool gave, as far as a model is told: a part would be taken for the whole."""
+    if len(text) <= _MOST_TOLD:
+        return text
+    return f"It gave {len(text):,} characters, and no more than {_MOST_TOLD:,} are told: ask it for less"
 
 
 @attrs.frozen

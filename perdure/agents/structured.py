@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 
 from perdure.core import codec
 from perdure.core.schema import json_schema
-from perdure.core.walks import DECODER
+from perdure.core.walks import no_constant
 
 #: What does not fit, each as `path: message`.
 Problems: TypeAlias = tuple[str, ...]
@@ -86,7 +86,7 @@ def judged(text: str, value: Any, output: Any, schema: dict[str, Any]) -> Result
         if isinstance(fitted, Success):
             return fitted
         wrong = wrong or fitted.failure()
-    return Failure(wrong or ("$: there is no JSON value in the answer",))
+    return Failure(wrong or ("$: there is no JSON value in the answer, or one in which a key stands twice",))
 
 
 def _fitted(tree: Any, output: Any, schema: dict[str, Any]) -> Result[Any, Problems]:
@@ -119,9 +119,24 @@ def _found(text: str) -> Iterator[Any]:
     yield from _last(whole[-_SEARCHED:])
 
 
+class _Twice(ValueError):
+    """A key stands twice in an object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which each key stands once: of `{"ok": false, "ok": true}` nobody knows what is meant."""
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        raise _Twice
+    return tree
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=_once)
+
+
 def _parsed(text: str) -> Iterator[Any]:
     try:
-        yield DECODER.decode(text)
+        yield _DECODER.decode(text)
     except (ValueError, RecursionError):
         return
 
@@ -131,8 +146,10 @@ def _last(text: str) -> Iterator[Any]:
     found, at, failed = list[Any](), 0, 0
     while (opening := _OPENING.search(text, at)) is not None and failed < _PLACES:
         try:
-            tree, at = DECODER.raw_decode(text, opening.start())
+            tree, at = _DECODER.raw_decode(text, opening.start())
             found = [tree]
+        except _Twice:
+            return  # what is inside of it is no answer either
         except (ValueError, RecursionError):
             at, failed = opening.end(), failed + 1
     yield from found

@@ -93,7 +93,7 @@ async def used(tool: Callable[..., Any], use: Use, attempt: Attempt, thread: Thr
         with within(attrs.evolve(attempt, idempotency_key=_key(attempt.idempotency_key, use))):
             value = await called(task.fn, args, kwargs, thread)
         outcome = settle(Step(task, args, kwargs), value)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() in a tool ends the tool
         return f"It failed: {type(error).__name__}: {error}"
     if not isinstance(outcome, Success):
         return f"It failed: {outcome.failure()}"

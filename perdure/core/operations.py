@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any, Never, ParamSpec, Protocol, overload
 
 import attrs
@@ -236,9 +237,10 @@ def ask(
     if not agents or not all(isinstance(a, Agent) for a in agents):  # pyright: ignore[reportUnnecessaryIsInstance]  # not every caller has a checker
         raise Defect(f"ask({name!r}) needs an agent or a list of agents, not {agent!r}")
     _duration(timeout, "timeout")
-    if (budget is not None and not budget > 0) or repair < 0:
+    if (budget is not None and not 0 < budget < inf) or repair not in range(2**31):
         raise Defect(
-            f"ask({name!r}, budget={budget!r}, repair={repair!r}): a budget is more than 0, a repair at least 0"
+            f"ask({name!r}, budget={budget!r}, repair={repair!r}): a budget is a number of dollars above 0, "
+            "a repair a whole number from 0 on"
         )
     return Ask(checked_name(name, "ask"), agents, prompt, output, retry, timeout, estimate, budget, repair)
 

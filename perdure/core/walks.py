@@ -140,12 +140,13 @@ def plain(value: Any, room: int) -> Any:
     raise CodecError("$", f"expected plain JSON, got {brief(value)}; declare its type instead of Any or object")
 
 
-def _no_constant(name: str) -> Any:
+def no_constant(name: str) -> Any:
+    """Refuse what Python alone takes for JSON."""
     raise ValueError(f"{name} is not JSON")
 
 
 #: Reads texts. What Python alone takes for JSON, such as `NaN`, is a ValueError.
-DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+DECODER: Final = json.JSONDecoder(parse_constant=no_constant)
 
 
 def encoder(*, sort_keys: bool) -> Callable[[Any], str]:

@@ -402,12 +402,13 @@ def test_a_repair_is_bounded_and_then_the_next_agent_is_asked() -> None:
     assert [call.repair for call in other.calls] == [False]
 
 
+NO_JSON = "$: there is no JSON value in the answer, or one in which a key stands twice"
+
+
 def test_without_repair_the_first_answer_counts() -> None:
     outcome = ended(lab(speaker("stubborn", "no braces"), Review, repair=0))
 
-    assert outcome == Failure(
-        StepFault("q", "invalid_output", "stubborn: invalid_output: $: there is no JSON value in the answer")
-    )
+    assert outcome == Failure(StepFault("q", "invalid_output", "stubborn: invalid_output: " + NO_JSON))
 
 
 def test_a_default_never_answers_in_the_place_of_the_agent() -> None:
@@ -729,6 +730,17 @@ def test_a_call_with_a_secret_in_it_is_shown_without_and_recognised_once(monkeyp
 
     assert said == ["Approved", "nobody can be asked here"]
     assert "hunter2" not in str(world.entries)
+
+
+def test_no_part_of_a_call_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2-hunter2")
+    world = lab(speaker("own", Unanswered(Wanted("hunter2-hunter2", "use hunter2-hunter2", {}), ["so far"])))
+
+    world.start()
+
+    (gate,) = at_once(world.store.gates(world.run_id))
+    assert gate.prompt == "own wants to use use [hidden] in body/q"
+    assert "hunter2" not in f"{world.entries}{gate}"
 
 
 def test_a_call_is_not_taken_for_one_that_only_python_calls_equal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,6 +273,13 @@ def test_a_conversation_that_is_lost_is_told_from_a_crash(name: str) -> None:
         reading_of(name, {"lines": [LOST_ANTIGRAVITY] if name == "antigravity" else []}).reply(LOST[name])
 
 
+def test_a_last_event_that_was_too_long_to_read_is_told() -> None:
+    (turn,) = recording("claude_code", "tool")["turns"]
+
+    with pytest.raises(AgentError, match="with code 0, without its last word; 1 of its lines were too long to read"):
+        reading_of("claude_code", turn, 1).reply(Ended(0, dropped=1))
+
+
 @pytest.mark.parametrize("name", ["codex_server", "gemini_acp", "opencode_acp"])
 def test_a_conversation_that_cannot_be_loaded_is_lost(name: str) -> None:
     session = {"thread": "0", "counted": {}} if name == "codex_server" else "0"

@@ -205,7 +205,7 @@ def test_a_variable_that_is_not_set_is_told_before_anything_starts(
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [("cat", Success("hello")), ("echo no >&2; exit 3", "crashed"), ("kill -9 $$", "crashed")],
+    [("cat", Success("hello")), ("echo no >&2; exit 3", "crashed"), ("kill -9 $$", "crashed"), ("echo", "crashed")],
 )
 def test_any_command_answers_by_its_output_and_its_code(code: str, expected: object, place: Path) -> None:
     outcome = anyio.run(run_in_memory, ask("q", Command(["sh", "-c", code]), "hello"))

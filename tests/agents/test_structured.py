@@ -66,6 +66,8 @@ def test_the_last_value_that_is_meant_is_found(text: str) -> None:
         ('{"approved": true}', "$: 'note' is a required property"),
         ('{"approved": true, "note": "", "approve": "all"}', "$: Additional properties are not allowed"),
         ('{"approved": NaN, "note": ""}', "there is no JSON value"),
+        ('{"approved": false, "note": "", "approved": true}', "one in which a key stands twice"),
+        ('{"no": 1, "no": {"approved": true, "note": ""}}', "one in which a key stands twice"),
         ("approved", "there is no JSON value"),
         ("", "there is no JSON value"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -89,7 +90,12 @@ def test_what_a_tool_raises_or_fails_with_is_told_to_the_model() -> None:
         return Failure("closed")
 
     assert call(broken, {"city": "Rome"}) == "It failed: LookupError: no Rome"
+
+    def leaves(city: str) -> str:
+        sys.exit(f"no {city}")
+
     assert call(fails, {"city": "Rome"}) == "It failed: closed"
+    assert call(leaves, {"city": "Rome"}) == "It failed: SystemExit: no Rome"
 
 
 def test_a_tool_has_an_idempotency_key_for_each_call() -> None:
@@ -159,6 +165,15 @@ def test_each_call_of_a_tool_is_an_attempt_of_its_own(monkeypatch: pytest.Monkey
     assert called == ["a", "b"]
     assert len(world.executed) == 4  # a reply, two calls, a reply
     assert [json.loads(e.payload).get("error") for e in world.entries if e.kind == "wait"] == [None, None, None]
+
+
+def test_a_result_that_no_model_could_read_is_not_told_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    def everything() -> str:
+        return "x" * 2_000_001
+
+    said = outcome(lab(monkeypatch, [everything], (Use("1", "everything", {}),)))
+
+    assert said == Success("It gave 2,000,001 characters, and no more than 2,000,000 are told: ask it for less")
 
 
 def test_a_tool_that_is_no_tool_of_the_model_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:

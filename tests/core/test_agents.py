@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from perdure.core.agents import (
     Pi,
 )
 from perdure.core.faults import Defect
-from perdure.core.operations import step
+from perdure.core.operations import ask, step
 
 
 @step(name="buy")
@@ -79,6 +80,10 @@ def test_a_coding_agent_may_edit_and_no_more_unless_somebody_says_so() -> None:
         (lambda: Limits(usd=float("nan")), "usd=nan: a limit is more than nothing"),
         (lambda: Codex(access="readonly"), "Codex\\(access='readonly'\\): .* one of 'read', 'edit', 'full'"),  # type: ignore[arg-type]
         (lambda: McpServer(name="a b", command=["x"]), "cannot name a"),
+        *(
+            (lambda said=said: ask("q", Command(["cat"]), "hello", **said), "a repair a whole number from 0 on")
+            for said in ({"budget": 0}, {"budget": inf}, {"budget": nan}, {"repair": -1}, {"repair": 1.5})
+        ),
         (
             lambda: ClaudeCode(confirm=True, hold=timedelta(0)),
             "hold=.*: a limit is more than nothing",

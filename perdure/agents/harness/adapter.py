@@ -148,6 +148,8 @@ class Reading(abc.ABC):
     def unfinished(self, ended: Ended) -> AgentError:
         """Why there was no last event, as far as that can be told."""
         last = last_words(ended.stderr)
+        if ended.dropped:
+            last = f"; {ended.dropped} of its lines were too long to read{last}"
         if ended.stopped == "idle":
             return AgentError("crashed", f"it printed nothing for too long and was ended{last}")
         if ended.stopped == "wall":

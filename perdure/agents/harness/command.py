@@ -42,6 +42,8 @@ class _Reading(Reading):
         self.text = "\n".join(self.lines).strip("\n")
         if ended.dropped:
             self.failed = _too_long()
+        elif self.done and not self.text.strip():
+            self.failed = AgentError("crashed", "it ended with code 0 and said nothing: let it print its answer")
         return super().reply(ended, now)
 
     def unfinished(self, ended: Ended) -> AgentError:
