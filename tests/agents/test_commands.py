@@ -147,6 +147,39 @@ def test_who_may_only_edit_gets_no_shell() -> None:
     assert "--tools" not in launched(Pi(access="full")).argv
 
 
+def test_no_settings_of_a_project_stand_above_the_access() -> None:
+    read = {"edit": "deny", "bash": "deny", "webfetch": "deny"}
+    assert kept_of(launched(OpenCode(access="read"))) == {**read, "task": "deny"}
+    assert kept_of(launched(OpenCode())) == {**read, "edit": "allow", "task": "deny"}
+    assert kept_of(launched(OpenCode(access="read", confirm=True))) == {**dict.fromkeys(read, "ask"), "task": "deny"}
+    assert kept_of(launched(OpenCode(access="full"), session="s", repair=True)) == {**read, "task": "deny"}
+    assert "agent" not in json.loads(launched(OpenCode(access="full")).env["OPENCODE_CONFIG_CONTENT"])
+    changing = ["write_file", "replace", "run_shell_command"]
+    assert policy_of(launched(Gemini(access="read"))) == {"deny": changing}
+    assert policy_of(launched(Gemini())) == {"deny": ["run_shell_command"]}
+    assert policy_of(launched(Gemini(access="read", confirm=True))) == {"ask_user": changing}
+    assert policy_of(launched(Gemini(confirm=True), session="s", repair=True)) == {"deny": changing}
+    assert policy_of(launched(Gemini(access="full"))) == {}
+    for codex in (Codex(access="read"), Codex(), Codex(confirm=True), Codex(access="full", isolated=True)):
+        assert trust_of(launched(codex)) == {"/folder": {"trust_level": "untrusted"}}
+    assert trust_of(launched(Codex(access="full"))) is None
+
+
+def test_where_rules_decide_about_the_tools_of_claude_those_of_a_project_are_left_out() -> None:
+    for agent in (ClaudeCode(confirm=True), ClaudeCode(tools=["Read", "Bash(pytest:*)"])):
+        assert after(launched(agent), "--setting-sources") == "user"
+    for agent in (ClaudeCode(access="read"), ClaudeCode(tools=["Read"]), ClaudeCode(access="full", confirm=True)):
+        assert "--setting-sources" not in launched(agent).argv
+    assert after(launched(ClaudeCode(confirm=True, isolated=True)), "--setting-sources") == ""
+
+
+def test_who_is_isolated_reads_no_settings_of_the_project() -> None:
+    assert launched(OpenCode(isolated=True)).env["OPENCODE_DISABLE_PROJECT_CONFIG"] == "1"
+    assert "OPENCODE_DISABLE_PROJECT_CONFIG" not in launched(OpenCode()).env
+    assert after(launched(ClaudeCode(isolated=True)), "--setting-sources") == ""
+    assert "--no-extensions" in launched(Pi(isolated=True)).argv
+
+
 def test_who_is_let_onto_the_network_has_what_reaches_it_without_asking() -> None:
     claude = launched(ClaudeCode(access="read", network=True))
     assert after(claude, "--tools") == after(claude, "--allowedTools") == "Read,Glob,Grep,WebFetch,WebSearch"
@@ -164,8 +197,7 @@ def test_who_is_let_onto_the_network_has_what_reaches_it_without_asking() -> Non
         }
     assert permission_of(launched(OpenCode(network=True, confirm=True)))["bash"] == "ask"
     for gemini in (launched(Gemini(access="read", network=True)), launched(Gemini(network=True, confirm=True))):
-        assert policy_of(gemini)["toolName"] == ["web_fetch", "google_web_search"]
-        assert policy_of(gemini)["decision"] == "allow"
+        assert policy_of(gemini)["allow"] == ["web_fetch", "google_web_search"]
     antigravity = settings_of(launched(Antigravity(access="read", network=True)))
     assert antigravity_child.allowed(antigravity) == (
         "view_file",
@@ -187,14 +219,13 @@ def test_who_is_kept_from_the_network_has_nothing_that_reaches_it() -> None:
         "features": {"apps": False},
     }
     assert network_of(launched(Codex(network=False))) == codex
-    gemini = policy_of(launched(Gemini(network=False)))
-    assert gemini["toolName"] == ["web_fetch", "google_web_search", "run_shell_command"]
-    assert gemini["decision"] == "deny"
+    assert policy_of(launched(Gemini(network=False))) == {
+        "deny": ["run_shell_command", "web_fetch", "google_web_search"]
+    }
     opencode = launched(OpenCode(network=False))
     denied = {"edit": "allow", "bash": "deny", "webfetch": "deny", "websearch": "deny"}
     assert permission_of(opencode) == denied
-    ours = json.loads(opencode.env["OPENCODE_CONFIG_CONTENT"])["agent"][after(opencode, "--agent")]
-    assert ours == {"mode": "primary", "permission": {**denied, "task": "deny"}}
+    assert kept_of(opencode) == {**denied, "task": "deny"}
 
 
 @pytest.mark.parametrize("make", EVERY)
@@ -202,7 +233,7 @@ def test_of_who_says_nothing_of_the_network_no_harness_is_told_of_it(make: Any) 
     launch = launched(make())
 
     told = "\n".join([*launch.argv, *launch.files.values(), *launch.env.values()])
-    assert not any(word in told for word in ("network_access", "web_search", "WebSearch", "websearch", "policy"))
+    assert not any(word in told for word in ("network_access", "web_search", "WebSearch", "websearch", "web_fetch"))
 
 
 @pytest.mark.parametrize("make", EVERY)
@@ -215,7 +246,7 @@ def test_a_repair_needs_no_network(make: Any) -> None:
         ClaudeCode: lambda: after(launch, "--tools") == "",
         Codex: lambda: network_of(launch)["web_search"] == "disabled",
         Pi: lambda: "--no-tools" in launch.argv,
-        Gemini: lambda: policy_of(launch)["decision"] == "deny",
+        Gemini: lambda: set(policy_of(launch)) == {"deny"},
         OpenCode: lambda: {permission_of(launch)[tool] for tool in ("webfetch", "websearch", "bash")} == {"deny"},
     }
     assert kept[make]()
@@ -230,17 +261,36 @@ def network_of(launch: Launch) -> dict[str, Any]:
     return told
 
 
+def trust_of(launch: Launch) -> Any:
+    """What Codex is told of the folders that it may trust."""
+    settings = [word for word in launch.argv if word.startswith("projects=")]
+    return tomllib.loads(settings[0])["projects"] if settings else None
+
+
 def permission_of(launch: Launch) -> dict[str, str]:
     """What OpenCode may do."""
     permission: dict[str, str] = json.loads(launch.env["OPENCODE_CONFIG_CONTENT"])["permission"]
     return permission
 
 
-def policy_of(launch: Launch) -> dict[str, Any]:
-    """The one rule that Gemini is given."""
-    (rule,) = tomllib.loads(launch.files[Path(after(launch, "--admin-policy"))])["rule"]
-    told: dict[str, Any] = rule
-    return told
+def kept_of(launch: Launch) -> dict[str, str]:
+    """What the agent may do that OpenCode is, of which no settings speak."""
+    config = json.loads(launch.env["OPENCODE_CONFIG_CONTENT"])
+    ((name, agent),) = config["agent"].items()
+    assert name == config["default_agent"] == "perdure-a-fresh-uuid"
+    assert launch.argv[1] == "acp" or after(launch, "--agent") == name
+    assert agent["mode"] == "primary"
+    permission: dict[str, str] = agent["permission"]
+    return permission
+
+
+def policy_of(launch: Launch) -> dict[str, list[str]]:
+    """The tools of Gemini by what is decided about them, above all that others decide."""
+    if "--admin-policy" not in launch.argv:
+        return {}
+    rules = tomllib.loads(launch.files[Path(after(launch, "--admin-policy"))])["rule"]
+    assert {rule["priority"] for rule in rules} == {999}
+    return {rule["decision"]: rule["toolName"] for rule in rules}
 
 
 def test_tools_that_are_named_are_the_only_ones() -> None:
@@ -339,8 +389,8 @@ def test_servers_of_tools_are_given_by_name_and_their_secrets_by_the_name_of_a_v
     assert json.loads(file) == {"mcpServers": {"wf": {**whole, "env": {"KEY": "${KEY}"}}}}
     (setting,) = (word for word in codex.argv if word.startswith("mcp_servers"))
     assert tomllib.loads(setting)["mcp_servers"]["wf"] == {**whole, "env_vars": ["KEY"], "required": True}
-    (file,) = gemini.files.values()
-    assert json.loads(file)["mcpServers"]["wf"] == {**whole, "env": {"KEY": "$KEY"}, "trust": True}
+    settings = gemini.files[Path(gemini.env["GEMINI_CLI_SYSTEM_SETTINGS_PATH"])]
+    assert json.loads(settings)["mcpServers"]["wf"] == {**whole, "env": {"KEY": "$KEY"}, "trust": True}
     config = json.loads(opencode.env["OPENCODE_CONFIG_CONTENT"])
     assert config["mcp"]["wf"]["command"] == ["serve", "--fast"]
     assert config["mcp"]["wf"]["environment"] == {"KEY": "{env:KEY}"}

@@ -57,6 +57,8 @@ def command(agent: ClaudeCode, call: Call, room: Room) -> Launch:
         argv += ["--model", agent.model]
     if agent.isolated:
         argv += ["--setting-sources", "", "--disable-slash-commands"]
+    elif _weighed(agent):
+        argv += ["--setting-sources", "user"]
     if agent.system:
         system = room.scratch / "system.md"
         files[system] = agent.system
@@ -92,6 +94,11 @@ def command(agent: ClaudeCode, call: Call, room: Room) -> Launch:
 
 def _asks(agent: ClaudeCode, call: Call) -> bool:
     return agent.confirm and not call.repair
+
+
+def _weighed(agent: ClaudeCode) -> bool:
+    """Whether rules decide about tools that it has: those of a project would allow more, and so would its hooks."""
+    return _there(agent) is not None and (agent.confirm or any("(" in tool for tool in agent.tools or ()))
 
 
 def _permitted(agent: ClaudeCode, call: Call) -> list[str]:

@@ -27,7 +27,7 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
     argv = [agent.program or "codex", "exec", "--json", "--skip-git-repo-check"]
     argv += _SANDBOX["read" if call.repair else agent.access]
-    argv += settings(agent, call)
+    argv += settings(agent, call, room)
     files = {}
     if agent.isolated:
         argv += ["--ignore-user-config"]
@@ -43,9 +43,12 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     return Launch(tuple(argv), dict(room.env), room.cwd, call.message, files)
 
 
-def settings(agent: Codex, call: Call) -> list[str]:
+def settings(agent: Codex, call: Call, room: Room) -> list[str]:
     """What stands above its settings, whichever way it is spoken to."""
     argv = _setting("analytics.enabled", False) + _setting("check_for_update_on_startup", False)
+    if agent.isolated or call.repair or agent.access != "full":
+        # Rules of a project that is trusted let commands out of the sandbox. `app-server` trusts whatever it may edit.
+        argv += _setting("projects", {str(room.cwd): {"trust_level": "untrusted"}})
     network = agent.network and not call.repair
     if network is not None:
         argv += _setting("sandbox_workspace_write.network_access", network)
@@ -70,10 +73,14 @@ def _setting(name: str, value: object) -> list[str]:
 def _toml(value: object) -> str:
     """A value as TOML writes it; its strings are a part of JSON's."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}={_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_key(key)}={_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").isalnum() and key.isascii() else _toml(key)
 
 
 @attrs.define

@@ -56,7 +56,7 @@ _COUNTS: Final = {
 
 def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; all else is said in the talk."""
-    argv = (agent.program or "codex", "app-server", *codex.settings(agent, call))
+    argv = (agent.program or "codex", "app-server", *codex.settings(agent, call, room))
     hello = {"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "perdure", "version": "1"}}}
     return Launch(argv, dict(room.env), room.cwd, f"{json.dumps(hello)}\n", talks=True)
 

@@ -15,11 +15,9 @@ from perdure.core.agents import Gemini
 
 _MODES = {"read": "default", "edit": "auto_edit", "full": "yolo"}
 _WEB = ("web_fetch", "google_web_search")
-#: By whether it may reach the network: which tools are used without asking, or not at all.
-_RULES = {
-    True: {"toolName": _WEB, "decision": "allow", "priority": 999},
-    False: {"toolName": (*_WEB, "run_shell_command"), "decision": "deny", "priority": 999},
-}
+_SHELL = ("run_shell_command",)
+#: By access: what it does not use without a person, whatever settings say.
+_KEPT = {"read": ("write_file", "replace", *_SHELL), "edit": _SHELL, "full": ()}
 
 
 def command(agent: Gemini, call: Call, room: Room) -> Launch:
@@ -31,21 +29,36 @@ def command(agent: Gemini, call: Call, room: Room) -> Launch:
 def started(agent: Gemini, call: Call, room: Room, *words: str) -> Launch:
     """How it is started, whichever way it is spoken to."""
     argv = [agent.program or "gemini", *words, "--skip-trust"]
-    argv += ["--approval-mode", _MODES["read" if call.repair else agent.access]]
+    access = "read" if call.repair else agent.access
+    argv += ["--approval-mode", _MODES[access]]
     if agent.model is not None:
         argv += ["-m", agent.model]
     # Settings of a system stand above those of a person, who keeps what is not named here.
     settings = room.scratch / "settings.json"
     files = {settings: json.dumps(_settings(agent))}
-    network = agent.network and not call.repair
-    if network is not None:
-        policy = room.scratch / "network.toml"
-        rule = "".join(f"{name} = {json.dumps(value)}\n" for name, value in _RULES[network].items())
-        files[policy] = f"[[rule]]\n{rule}"
-        argv += ["--admin-policy", str(policy)]  # those of a person stand below
+    if rules := _rules(agent, call):
+        policy = room.scratch / "policy.toml"
+        files[policy] = "".join(
+            f"[[rule]]\ntoolName = {json.dumps(tools)}\ndecision = {json.dumps(decision)}\npriority = 999\n"
+            for decision, tools in rules.items()
+        )
+        argv += ["--admin-policy", str(policy)]  # those of a person and of a project stand below
     env = {**room.env, "GEMINI_CLI_NO_RELAUNCH": "true", "GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(settings)}
     # There is no way to add to its own instructions, only to replace them.
     return Launch(tuple(argv), env, room.cwd, introduced(agent, call), files)
+
+
+def _rules(agent: Gemini, call: Call) -> dict[str, tuple[str, ...]]:
+    """By what is decided: the tools of which it is."""
+    network, asks = agent.network and not call.repair, agent.confirm and not call.repair
+    kept = _KEPT["read" if call.repair else agent.access]
+    denied = () if network is not False else (*_WEB, *_SHELL)
+    rules = {
+        "allow": _WEB if network else (),
+        "deny": (*kept, *denied) if not asks else denied,
+        "ask_user": kept if asks else (),
+    }
+    return {decision: tuple(dict.fromkeys(tools)) for decision, tools in rules.items() if tools}
 
 
 def _settings(agent: Gemini) -> dict[str, Any]:

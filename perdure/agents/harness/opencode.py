@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -13,8 +13,6 @@ from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted
 from perdure.core.agents import OpenCode
 
-#: The agent that it is where nothing may give it more: settings of agents stand above the permissions of all.
-_KEPT = "perdure"
 _WEB = ("webfetch", "websearch")
 _OFF = ("AUTOUPDATE", "LSP_DOWNLOAD", "MODELS_FETCH", "DEFAULT_PLUGINS")
 #: By access: what is done without asking, and what not at all.
@@ -33,10 +31,9 @@ def command(agent: OpenCode, call: Call, room: Room) -> Launch:
     if call.session is not None:
         argv += ["--session", str(call.session)]
     permission = permissions(agent, call)
-    if agent.network is not False:
-        return started(agent, call, room, *argv, permission=permission)
-    kept = {"mode": "primary", "permission": {**permission, "task": "deny"}}
-    return started(agent, call, room, *argv, "--agent", _KEPT, permission=permission, agent={_KEPT: kept})
+    kept = keeping(permission, room)
+    argv += ["--agent", kept["default_agent"]] if kept else []
+    return started(agent, call, room, *argv, permission=permission, **kept)
 
 
 def permissions(agent: OpenCode, call: Call) -> dict[str, str]:
@@ -44,6 +41,18 @@ def permissions(agent: OpenCode, call: Call) -> dict[str, str]:
     allowed = _PERMISSIONS["read" if call.repair else agent.access]
     network = agent.network and not call.repair
     return allowed if network is None else {**allowed, **dict.fromkeys(_WEB, "allow" if network else "deny")}
+
+
+def keeping(permission: Mapping[str, str], room: Room) -> dict[str, Any]:
+    """The settings by which it is an agent that nobody can have said anything of, where it may not do all.
+
+    What settings say of an agent stands above the permissions of all, and a repository may have settings. Agents below
+    it are others, so it has none.
+    """
+    if set(permission.values()) == {"allow"}:
+        return {}
+    name = f"perdure-{room.fresh}"
+    return {"default_agent": name, "agent": {name: {"mode": "primary", "permission": {**permission, "task": "deny"}}}}
 
 
 def started(agent: OpenCode, call: Call, room: Room, /, *words: str, **config: Any) -> Launch:
@@ -75,7 +84,8 @@ def started(agent: OpenCode, call: Call, room: Room, /, *words: str, **config: A
             }
             for server in agent.mcp
         }
-    env = {**room.env, **{f"OPENCODE_DISABLE_{name}": "1" for name in _OFF}}
+    off = (*_OFF, "PROJECT_CONFIG") if agent.isolated else _OFF
+    env = {**room.env, **{f"OPENCODE_DISABLE_{name}": "1" for name in off}}
     return Launch(tuple(argv), {**env, "OPENCODE_CONFIG_CONTENT": json.dumps(config)}, room.cwd, call.message, files)
 
 

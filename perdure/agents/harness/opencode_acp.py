@@ -23,7 +23,8 @@ def command(agent: OpenCode, call: Call, room: Room) -> Launch:
     if not call.repair:
         permissions = {tool: "ask" if rule == "deny" else rule for tool, rule in permissions.items()}
     model = {"model": agent.model} if agent.model is not None else {}
-    launch = opencode.started(agent, call, room, "acp", permission=permissions, **model)
+    kept = opencode.keeping(permissions, room)
+    launch = opencode.started(agent, call, room, "acp", permission=permissions, **model, **kept)
     return attrs.evolve(launch, stdin=acp.opening(), talks=True)
 
 
