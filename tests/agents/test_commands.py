@@ -21,6 +21,7 @@ from perdure.core.leaves import Ask
 
 ROOM = Room(Path("/folder"), Path("/scratch"), {"PATH": "/bin", "KEY": "a secret value"}, "a-fresh-uuid")
 SERVER = McpServer(name="wf", command=["serve", "--fast"], env=["KEY"])
+UNTRUSTED = {"/folder": {"trust_level": "untrusted"}, "/": {"trust_level": "untrusted"}}
 EVERY = [ClaudeCode, Codex, Pi, Antigravity, Gemini, OpenCode]
 
 
@@ -160,9 +161,13 @@ def test_no_settings_of_a_project_stand_above_the_access() -> None:
     assert policy_of(launched(Gemini(access="read", confirm=True))) == {"ask_user": changing}
     assert policy_of(launched(Gemini(confirm=True), session="s", repair=True)) == {"deny": changing}
     assert policy_of(launched(Gemini(access="full"))) == {}
-    for codex in (Codex(access="read"), Codex(), Codex(confirm=True), Codex(access="full", isolated=True)):
-        assert trust_of(launched(codex)) == {"/folder": {"trust_level": "untrusted"}}
-    assert trust_of(launched(Codex(access="full"))) is None
+    for codex in (Codex(access="read"), Codex()):
+        assert "--ignore-rules" in launched(codex).argv
+        assert trust_of(launched(codex)) is None
+    for asking in (Codex(access="read", confirm=True), Codex(confirm=True)):
+        assert trust_of(launched(asking)) == UNTRUSTED
+    assert "--ignore-rules" not in launched(Codex(access="full")).argv
+    assert trust_of(launched(Codex(access="full", confirm=True))) is None
 
 
 def test_where_rules_decide_about_the_tools_of_claude_those_of_a_project_are_left_out() -> None:
@@ -178,6 +183,8 @@ def test_who_is_isolated_reads_no_settings_of_the_project() -> None:
     assert "OPENCODE_DISABLE_PROJECT_CONFIG" not in launched(OpenCode()).env
     assert after(launched(ClaudeCode(isolated=True)), "--setting-sources") == ""
     assert "--no-extensions" in launched(Pi(isolated=True)).argv
+    for codex in (Codex(access="full", isolated=True), Codex(access="full", confirm=True, isolated=True)):
+        assert trust_of(launched(codex)) == UNTRUSTED
 
 
 def test_who_is_let_onto_the_network_has_what_reaches_it_without_asking() -> None:

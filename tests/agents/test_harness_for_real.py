@@ -15,12 +15,14 @@ from typing import Any
 
 import attrs
 import pytest
-from contract import NOTE, SCENES, play
+from contract import NOTE, SCENES, Told, play
+from hostile import HOSTILE, trusted
 from scenes import alive, until
 from subjects import SUBJECTS, environ
 
 from perdure.agents.reply import Reply
 from perdure.core.agents import McpServer
+from perdure.core.leaves import Denied
 from perdure.testing.models import FakeProvider, Heard, Said, Use, in_order
 
 pytestmark = pytest.mark.harness
@@ -325,3 +327,124 @@ def test_no_agent_of_the_project_takes_opencode_to_the_network_where_it_may_not(
     (tools,) = {heard.tools for heard in provider.heard if heard.tools}
     assert {"webfetch", "bash", "task"}.isdisjoint(tools)
     assert "edit" in tools
+
+
+def of_a_stranger(name: str, room: Path, script: Any, *, trust: bool, **options: Any) -> Told:
+    """A turn where the folder is a hostile repository, and the model asks for all that its access does not give."""
+    subject, work, home = SUBJECTS[name], room / "work", room / "home"
+    (room / "marks").mkdir()
+    HOSTILE[subject.program](work, room / "marks")
+    with FakeProvider(script) as provider:
+        env = dict(environment(room, provider, name))
+        if trust:
+            trusted(subject.program, home, work)
+        options |= {"tools": None} if "tools" in subject.options else {}
+        if options.get("isolated"):
+            more = at_home(subject.program, room, provider.url)
+            env |= more
+            options |= {"env": (*subject.options["env"], *more)}
+            if (room / subject.program).exists():
+                options |= {"program": str(room / subject.program)}
+        make = attrs.evolve(subject, make=lambda **given: subject.make(**{**given, **options}))
+        asks = bool(options.get("confirm", subject.options.get("confirm")))
+        scene = attrs.evolve(SCENES["hello"], person=Denied(note=NOTE) if asks else None)
+        (told,) = play(name, make, scene, work, env)
+    return told
+
+
+def at_home(program: str, room: Path, url: str) -> dict[str, str]:
+    """What tells an isolated agent of the provider, whose home is another one than that of the worker."""
+    home = room / "home"
+    match program:
+        case "pi":
+            return {"PI_CODING_AGENT_DIR": str(home / ".pi" / "agent")}
+        case "opencode":
+            return {"OPENCODE_CONFIG": str(home / ".config" / "opencode" / "opencode.json")}
+        case "codex":  # it reads no file of its home, so it is told in its arguments
+            fake = {"name": "fake", "base_url": f"{url}/v1", "env_key": "FAKE_KEY", "wire_api": "responses"}
+            words = ["-c", "model_provider=fake"]
+            words += [word for key, value in fake.items() for word in ("-c", f'model_providers.fake.{key}="{value}"')]
+            real = shlex.quote(str(shutil.which(program)))
+            (room / program).write_text(f'#!/bin/sh\nfirst=$1\nshift\nexec {real} "$first" {shlex.join(words)} "$@"\n')
+            (room / program).chmod(0o700)
+    return {}
+
+
+def asking_for_more(name: str, work: Path) -> Any:
+    """A model that wants a file written, and a command run: by itself, and by an agent below it."""
+    subject = SUBJECTS[name]
+    run = subject.run(f"touch {work / 'ran.txt'}")
+    wanted = [subject.write(work / "wrote.txt", "x"), run]
+    if subject.program == "opencode":
+        wanted.append(Use("task", {"description": "x", "prompt": "BELOW", "subagent_type": "general"}))
+
+    def script(heard: Heard) -> Said:
+        if not heard.tools:
+            return Said("Title")
+        if "BELOW" in heard.prompt:
+            return Said("done below") if heard.results else Said(uses=(run,))
+        ended = NOTE in heard.prompt or len(heard.results) >= len(wanted)
+        return Said("all done") if ended else Said(uses=(wanted[len(heard.results)],))
+
+    return script
+
+
+@pytest.mark.parametrize("trust", [False, True], ids=["as it is", "trusted"])
+@pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS])
+def test_who_may_only_read_changes_nothing_whatever_the_repository_says(name: str, trust: bool, room: Path) -> None:
+    work = room / "work"
+
+    told = of_a_stranger(name, room, asking_for_more(name, work), trust=trust, access="read")
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert told.reply.text == "all done"
+    assert not list(work.glob("*.txt"))
+    if SUBJECTS[name].options.get("confirm") and SUBJECTS[name].program != "codex":  # its sandbox refuses by itself
+        assert told.asked, "it is a person who decides"
+
+
+@pytest.mark.parametrize("name", [needed("claude_code")])
+def test_what_a_person_decides_about_no_repository_decides(name: str, room: Path) -> None:
+    told = of_a_stranger(name, room, asking_for_more(name, room / "work"), trust=False, access="read", confirm=True)
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert [wanted.tool for wanted in told.asked] == ["Write", "Bash"]
+    assert not list((room / "work").glob("*.txt"))
+    assert not list((room / "marks").iterdir())
+
+
+#: What an isolated OpenCode loads all the same: it cannot be told otherwise.
+LOADED = {"plugin", "plugins", "plugin of settings"}
+
+
+@pytest.mark.parametrize("access", ["read", "edit"])
+@pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS])
+def test_no_program_of_the_repository_runs_in_who_is_isolated(name: str, access: str, room: Path) -> None:
+    told = of_a_stranger(name, room, asking_for_more(name, room / "work"), trust=True, access=access, isolated=True)
+
+    assert isinstance(told.reply, Reply), told.reply
+    marks = {mark.name for mark in (room / "marks").iterdir()}
+    assert marks == (LOADED if SUBJECTS[name].program == "opencode" else set())
+
+
+#: By what a repository runs programs in who is not isolated, as far as `docs/harnesses.md` tells it.
+RUNS = {
+    "claude_code": {"settings-hook-SessionStart", "settings.local-apiKeyHelper", "mcp"},
+    "pi": {"extension", "extension of settings", "package"},
+    "opencode": {"plugin", "plugins", "tool", "mcp"},
+    "opencode_acp": {"plugin", "plugins", "tool", "mcp"},
+}
+#: And in those that do so where the folder is trusted.
+RUNS_TRUSTED = {"gemini": {"hook-SessionStart", "mcp", "discovery"}, "gemini_acp": {"hook-BeforeAgent", "mcp"}}
+
+
+@pytest.mark.parametrize("trust", [False, True], ids=["as it is", "trusted"])
+@pytest.mark.parametrize("name", [needed(name) for name in SUBJECTS])
+def test_what_a_repository_runs_is_what_is_told_of_it(name: str, trust: bool, room: Path) -> None:
+    told = of_a_stranger(name, room, in_order("all done"), trust=trust, access="read")
+
+    assert isinstance(told.reply, Reply), told.reply
+    marks = {mark.name for mark in (room / "marks").iterdir()}
+    expected = RUNS.get(name, set()) | (RUNS_TRUSTED.get(name, set()) if trust else set())
+    assert marks >= expected
+    assert bool(marks) == bool(expected)

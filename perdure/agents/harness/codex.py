@@ -27,10 +27,12 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
     argv = [agent.program or "codex", "exec", "--json", "--skip-git-repo-check"]
     argv += _SANDBOX["read" if call.repair else agent.access]
-    argv += settings(agent, call, room)
+    argv += settings(agent, call)
     files = {}
     if agent.isolated:
-        argv += ["--ignore-user-config"]
+        argv += ["--ignore-user-config", *untrusted(room)]
+    if confined(agent, call):
+        argv += ["--ignore-rules"]  # they let commands out of the sandbox, and a project has some
     if agent.model is not None:
         argv += ["-m", agent.model]
     if agent.system:
@@ -43,12 +45,23 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
     return Launch(tuple(argv), dict(room.env), room.cwd, call.message, files)
 
 
-def settings(agent: Codex, call: Call, room: Room) -> list[str]:
+def confined(agent: Codex, call: Call) -> bool:
+    """Whether there is a sandbox."""
+    return call.repair or agent.access != "full"
+
+
+def untrusted(room: Room) -> list[str]:
+    """By which nothing of a project is read: neither its settings and rules nor its instructions.
+
+    What is said of a repository is said of its top folder, and that may be any above.
+    """
+    folders = [str(folder) for folder in (room.cwd, *room.cwd.parents)]
+    return _setting("projects", {folder: {"trust_level": "untrusted"} for folder in folders})
+
+
+def settings(agent: Codex, call: Call) -> list[str]:
     """What stands above its settings, whichever way it is spoken to."""
     argv = _setting("analytics.enabled", False) + _setting("check_for_update_on_startup", False)
-    if agent.isolated or call.repair or agent.access != "full":
-        # Rules of a project that is trusted let commands out of the sandbox. `app-server` trusts whatever it may edit.
-        argv += _setting("projects", {str(room.cwd): {"trust_level": "untrusted"}})
     network = agent.network and not call.repair
     if network is not None:
         argv += _setting("sandbox_workspace_write.network_access", network)

@@ -56,9 +56,12 @@ _COUNTS: Final = {
 
 def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; all else is said in the talk."""
-    argv = (agent.program or "codex", "app-server", *codex.settings(agent, call, room))
+    argv = [agent.program or "codex", "app-server", *codex.settings(agent, call)]
+    if agent.isolated or codex.confined(agent, call):
+        # It trusts each folder that it may edit, for ever, and cannot be told to ignore rules alone.
+        argv += codex.untrusted(room)
     hello = {"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "perdure", "version": "1"}}}
-    return Launch(argv, dict(room.env), room.cwd, f"{json.dumps(hello)}\n", talks=True)
+    return Launch(tuple(argv), dict(room.env), room.cwd, f"{json.dumps(hello)}\n", talks=True)
 
 
 @attrs.define(kw_only=True)
