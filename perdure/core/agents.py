@@ -283,7 +283,8 @@ class Harness:
         env: Names of the environment variables that it is given beside the harmless ones.
         tools: The tools that it may use, as it spells them; None leaves that to `access`.
         mcp: Servers of further tools.
-        isolated: It gets an empty home of its own, and so no login and no settings of yours.
+        isolated: It gets an empty home of its own, and so no login and no settings of yours. What the files of the
+            folder would make it run by itself is kept out, as far as its program can be told that.
         limits: What one attempt may use.
         program: The program to start, if not the one of that name on the PATH.
         confirm: What its access does not allow it asks a person for, call by call, in place of going without.

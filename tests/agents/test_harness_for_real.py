@@ -435,7 +435,11 @@ RUNS = {
     "opencode_acp": {"plugin", "plugins", "tool", "mcp"},
 }
 #: And in those that do so where the folder is trusted.
-RUNS_TRUSTED = {"gemini": {"hook-SessionStart", "mcp", "discovery"}, "gemini_acp": {"hook-BeforeAgent", "mcp"}}
+RUNS_TRUSTED = {
+    "codex": {"mcp"},
+    "gemini": {"hook-SessionStart", "mcp", "discovery"},
+    "gemini_acp": {"hook-BeforeAgent", "mcp"},
+}
 
 
 @pytest.mark.parametrize("trust", [False, True], ids=["as it is", "trusted"])
