@@ -338,7 +338,7 @@ def of_a_stranger(name: str, room: Path, script: Any, *, trust: bool, **options:
         env = dict(environment(room, provider, name))
         if trust:
             trusted(subject.program, home, work)
-        options |= {"tools": None} if "tools" in subject.options else {}
+        options = ({"tools": None} if "tools" in subject.options else {}) | options
         if options.get("isolated"):
             more = at_home(subject.program, room, provider.url)
             env |= more
@@ -411,6 +411,24 @@ def test_what_a_person_decides_about_no_repository_decides(name: str, room: Path
     assert [wanted.tool for wanted in told.asked] == ["Write", "Bash"]
     assert not list((room / "work").glob("*.txt"))
     assert not list((room / "marks").iterdir())
+
+
+@pytest.mark.parametrize("name", [needed("claude_code")])
+def test_no_repository_widens_a_rule_of_a_tool(name: str, room: Path) -> None:
+    told = of_a_stranger(name, room, asking_for_more(name, room / "work"), trust=False, tools=["Read", "Bash(ls:*)"])
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert not list((room / "work").glob("*.txt"))
+
+
+@pytest.mark.parametrize("name", [needed("codex_server")])
+def test_a_folder_that_codex_may_edit_is_not_trusted_for_that(name: str, room: Path) -> None:
+    told = of_a_stranger(name, room, asking_for_more(name, room / "work"), trust=False, access="edit")
+
+    assert isinstance(told.reply, Reply), told.reply
+    assert (room / "work" / "wrote.txt").exists()
+    assert not list((room / "marks").iterdir())
+    assert "trust" not in (room / "home" / ".codex" / "config.toml").read_text()
 
 
 #: What an isolated OpenCode loads all the same: it cannot be told otherwise.
