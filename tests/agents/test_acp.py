@@ -74,7 +74,11 @@ def test_the_answer_is_what_is_said_after_the_last_tool(env: dict[str, str], tmp
     assert (reply.text, reply.session, reply.version) == ("done: write.", "session-0", "1.2.3")
     assert reply.cost.source == "unknown"
     told = [event for event in events if isinstance(event, Started | ToolStarted | ToolEnded)]
-    assert told == [Started("session-0"), ToolStarted("call-write", "write", None), ToolEnded("call-write", True, "ok")]
+    assert told == [
+        Started("session-0", version="1.2.3"),
+        ToolStarted("call-write", "write", None),
+        ToolEnded("call-write", True, "ok"),
+    ]
 
 
 @pytest.mark.parametrize(("access", "done"), [("read", "read"), ("edit", "read write"), ("full", "read write run")])
