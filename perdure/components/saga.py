@@ -12,11 +12,11 @@ time: `saga(for_each(regions, deploy, limit=1))`, where `deploy` is a compensate
 
 * Compensations run in reverse, whatever the others of them did, when the saga fails and when the run is cancelled.
 * What failed itself has nothing to take back; what was done by the loser of a race has.
-* What is still in work when a sibling of it fails, or when the run is cancelled, is cut off: it has no outcome to take
-  back, so it is neither compensated nor reported, even if it takes effect a moment later. Where that matters, let a
-  compensated step before it reserve what it uses.
+* What is still in work when a sibling of it fails, or when the run is cancelled, is cut off: it may take effect all the
+  same, and has no outcome to take back. So it is not compensated, and reported.
 * Within a rollback a crash loses nothing: compensations that were recorded do not run again.
-* What could not be undone is reported: `not_undone` of a simulated run, a note in the journal, `perdure show`.
+* What could not be undone is reported: `not_undone` of a simulated run, a note in the journal, `perdure show`. Where
+  that is not enough, let a compensated step before it reserve what it uses.
 * The saga fails with the failure that began the rollback.
 
 Example:

@@ -31,7 +31,7 @@ from perdure.core.effect import (
     Undo,
     UseYieldFrom,
 )
-from perdure.core.faults import Cancelled, Defect, Raised
+from perdure.core.faults import Cancelled, Defect, Interrupted, Raised
 from perdure.core.identity import Path
 
 A = TypeVar("A")
@@ -142,7 +142,8 @@ class Machine(Generic[A, E]):
         pending: Open requests by key, in the order in which they were asked.
         cancelled: Keys whose requests were closed without a reply; the interpreter drains it.
         outcome: How the whole ended, once it has.
-        not_undone: Paths and failures of compensations that failed themselves.
+        not_undone: Paths and failures of compensations that failed themselves, and of what was cut off in the middle of
+            something to compensate: it may have taken effect, and has no outcome to take back.
 
     Example:
         >>> from perdure import signal
@@ -401,9 +402,9 @@ class Machine(Generic[A, E]):
     def _cancel(self, fiber: Fiber) -> list[Effect[Any, Any] | Rollback]:
         """Close a fiber and all below it; return what must be taken back, the oldest first."""
         undos: list[Effect[Any, Any] | Rollback] = []
-        closing = [fiber]
+        closing = [(fiber, False)]
         while closing:
-            fiber = closing.pop()
+            fiber, taken_back = closing.pop()
             fiber.dead = True
             own: list[Effect[Any, Any] | Rollback] = []
             while fiber.frames:
@@ -412,14 +413,21 @@ class Machine(Generic[A, E]):
                     own = frame.undos + own
                 elif isinstance(frame, BodyFrame):
                     _close(frame)
+                elif isinstance(frame, UndoFrame):
+                    taken_back = True
             undos += own
             if isinstance(fiber.below, Join):
-                closing += reversed(fiber.below.running.values())
+                closing += [(child, taken_back) for child in reversed(fiber.below.running.values())]
             elif fiber.below is not None:
                 undos.append(fiber.below)
             fiber.below = None
             if fiber.request is not None and self.pending.pop(fiber.request.key, None) is not None:
                 self.cancelled.append(fiber.request.key)
+                if taken_back:
+                    name = fiber.request.op.name
+                    self.not_undone.append(
+                        (fiber.request.key, Interrupted(name, "", "cut off before it had an outcome"))
+                    )
                 fiber.request = None
         return undos
 

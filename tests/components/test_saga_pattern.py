@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -10,7 +11,19 @@ from pattern_workflows import book, cancel, pay, trip
 from returns.result import Failure
 
 import perdure
-from perdure import Cancelled, Do, StepFault, approval, components, for_each, parallel, workflow
+from perdure import (
+    Cancelled,
+    Do,
+    Interrupted,
+    StepFault,
+    approval,
+    components,
+    for_each,
+    parallel,
+    pure,
+    step,
+    workflow,
+)
 from perdure.components import compensate, saga
 from perdure.testing import after, each, simulate
 
@@ -108,10 +121,46 @@ def stuck(place: str) -> Do[str, StepFault]:
     )
 
 
-def test_what_a_sibling_s_failure_cuts_off_has_no_outcome_to_take_back() -> None:
-    booked = parallel(compensate(book("seat"), cancel), pay([]))
+CUT_OFF = Interrupted("book", "", "cut off before it had an outcome")
 
-    sim = simulate(saga(booked), steps={"book": after(timedelta(hours=1), "seat 17")})
+
+def test_what_a_sibling_s_failure_cuts_off_has_no_outcome_to_take_back_and_is_reported() -> None:
+    booked = parallel(compensate(book("seat"), cancel), book("room"), pay([]))
+
+    sim = simulate(saga(booked), steps={"book": after(timedelta(hours=1), "17")})
 
     assert isinstance(sim.outcome, Failure)
-    assert (sim.count("cancel"), sim.not_undone) == (0, ())
+    assert (sim.count("cancel"), sim.not_undone) == (0, (("all/0/book", CUT_OFF),))  # nobody would take back the room
+
+
+def test_what_a_cancelled_run_cuts_off_is_reported_beside_what_it_takes_back() -> None:
+    sim = simulate(
+        for_each(["seat", "room"], lambda what: compensate(book(what), cancel), limit=1),
+        steps={"book": after(timedelta(hours=1), "17")},
+        cancel_after=timedelta(minutes=90),
+    )
+
+    assert (sim.count("cancel"), sim.not_undone) == (1, (("all/1/book", CUT_OFF),))
+
+
+@step
+async def endless() -> int:
+    await asyncio.Event().wait()
+    return 1
+
+
+@step
+async def breaks() -> int:
+    raise OSError("full")
+
+
+@workflow
+def cut_off() -> Do[tuple[int, int]]:
+    return (yield from saga(parallel(compensate(endless(), lambda _: pure(None)), breaks())))
+
+
+def test_on_a_database_too_what_is_cut_off_is_reported(durable_store: perdure.Store) -> None:
+    assert isinstance(durable_store.start(cut_off(), id="cut").result(), Failure)
+
+    notes = [json.loads(entry.payload) for entry in durable_store.journal("cut") if entry.kind == "note"]
+    assert [left["path"] for note in notes for left in note.get("not_undone", ())] == ["cut_off/all/0/endless"]
