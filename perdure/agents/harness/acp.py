@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, introduced
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, Say, access_of, introduced
 from perdure.agents.process import Launch
 from perdure.agents.reply import AgentError, Call, Event, Kind, Text, ToolEnded, ToolStarted, Wanted, not_allowed
 from perdure.core.agents import Acp
@@ -253,7 +253,7 @@ def _reading(agent: Acp, call: Call, room: Room) -> Reading:
         prompt=introduced(agent, call),
         place={"cwd": str(room.cwd), "mcpServers": servers},
         session=call.session,
-        allowed=_ALLOWED["read" if call.repair else agent.access],
+        allowed=_ALLOWED[access_of(agent, call)],
         asks=agent.confirm and not call.repair,
     )
 

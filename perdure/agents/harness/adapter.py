@@ -20,7 +20,7 @@ import attrs
 from perdure.agents.harness.kinds import kind_of, wait_in
 from perdure.agents.process import Ended, Launch, last_words
 from perdure.agents.reply import AgentError, Call, Cost, Event, Json, Kind, Reply, Source, Started, Usage, Wanted
-from perdure.core.agents import Harness
+from perdure.core.agents import Access, Harness
 from perdure.core.leaves import Approved, Denied
 
 #: One line of what a harness prints.
@@ -232,6 +232,16 @@ class Adapter(Generic[H]):
     fixed: bool = False
     plain: bool = False
     confirms: bool = False
+
+
+def access_of(agent: Harness, call: Call) -> Access:
+    """What it may do in this turn: where only the form of an answer is asked for again, it may look."""
+    return "read" if call.repair else agent.access
+
+
+def network_of(agent: Harness, call: Call) -> bool | None:
+    """Whether it may reach the network in this turn, if anything was said of that; in a repair there is none."""
+    return agent.network and not call.repair
 
 
 def reached(agent: Harness) -> bool:

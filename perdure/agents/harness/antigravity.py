@@ -11,7 +11,18 @@ from pathlib import Path
 import attrs
 
 from perdure.agents.harness import antigravity_child
-from perdure.agents.harness.adapter import NOT_ALLOWED, Adapter, Object, Reading, Room, SessionLost, beyond, words
+from perdure.agents.harness.adapter import (
+    NOT_ALLOWED,
+    Adapter,
+    Object,
+    Reading,
+    Room,
+    SessionLost,
+    access_of,
+    beyond,
+    network_of,
+    words,
+)
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Reply, Text, ToolEnded, ToolStarted, Wanted
 from perdure.core.agents import Antigravity
@@ -27,8 +38,8 @@ def command(agent: Antigravity, call: Call, room: Room) -> Launch:
         "schema": call.schema,
         "session": call.session,
         "fresh": room.fresh,
-        "access": "read" if call.repair else agent.access,
-        "network": bool(agent.network and not call.repair),
+        "access": access_of(agent, call),
+        "network": bool(network_of(agent, call)),
         "tools": list(agent.tools) if agent.tools is not None and not call.repair else None,
         "asks": asks,
         "turns": agent.limits.turns,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, reached, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, access_of, network_of, reached, words
 from perdure.agents.process import Ended, Launch
 from perdure.agents.reply import AgentError, Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Codex
@@ -26,7 +26,7 @@ _SANDBOX = {
 def command(agent: Codex, call: Call, room: Room) -> Launch:
     """The command line of a turn; the prompt goes in by stdin."""
     argv = [agent.program or "codex", "exec", "--json", "--skip-git-repo-check"]
-    argv += _SANDBOX["read" if call.repair else agent.access]
+    argv += _SANDBOX[access_of(agent, call)]
     argv += settings(agent, call)
     files = {}
     if agent.isolated:
@@ -47,7 +47,7 @@ def command(agent: Codex, call: Call, room: Room) -> Launch:
 
 def confined(agent: Codex, call: Call) -> bool:
     """Whether there is a sandbox."""
-    return call.repair or agent.access != "full"
+    return access_of(agent, call) != "full"
 
 
 def untrusted(room: Room) -> list[str]:
@@ -62,7 +62,7 @@ def untrusted(room: Room) -> list[str]:
 def settings(agent: Codex, call: Call) -> list[str]:
     """What stands above its settings, whichever way it is spoken to."""
     argv = _setting("analytics.enabled", False) + _setting("check_for_update_on_startup", False)
-    network = agent.network and not call.repair
+    network = network_of(agent, call)
     if network is not None:
         argv += _setting("sandbox_workspace_write.network_access", network)
         argv += _setting("web_search", "live" if network else "disabled")

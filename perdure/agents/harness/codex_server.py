@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from perdure.agents.harness import codex
-from perdure.agents.harness.adapter import Object, Reading, Room, Say
+from perdure.agents.harness.adapter import Object, Reading, Room, Say, access_of
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Wanted, Warned, not_allowed
 from perdure.core.agents import Codex
@@ -221,7 +221,7 @@ def _spaced(name: str) -> str:
 
 
 def _reading(agent: Codex, call: Call, room: Room) -> Reading:
-    access = "read" if call.repair else agent.access
+    access = access_of(agent, call)
     settings: dict[str, Any] = {
         "cwd": str(room.cwd),
         "sandbox": _SANDBOX[access],

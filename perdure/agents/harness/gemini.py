@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, introduced, reached, words
+from perdure.agents.harness.adapter import (
+    Adapter,
+    Object,
+    Reading,
+    Room,
+    access_of,
+    introduced,
+    network_of,
+    reached,
+    words,
+)
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted, Warned
 from perdure.core.agents import Gemini
@@ -29,8 +39,7 @@ def command(agent: Gemini, call: Call, room: Room) -> Launch:
 def started(agent: Gemini, call: Call, room: Room, *words: str) -> Launch:
     """How it is started, whichever way it is spoken to."""
     argv = [agent.program or "gemini", *words, "--skip-trust"]
-    access = "read" if call.repair else agent.access
-    argv += ["--approval-mode", _MODES[access]]
+    argv += ["--approval-mode", _MODES[access_of(agent, call)]]
     if agent.model is not None:
         argv += ["-m", agent.model]
     # Settings of a system stand above those of a person, who keeps what is not named here.
@@ -50,8 +59,8 @@ def started(agent: Gemini, call: Call, room: Room, *words: str) -> Launch:
 
 def _rules(agent: Gemini, call: Call) -> dict[str, tuple[str, ...]]:
     """By what is decided: the tools of which it is."""
-    network, asks = agent.network and not call.repair, agent.confirm and not call.repair
-    kept = _KEPT["read" if call.repair else agent.access]
+    network, asks = network_of(agent, call), agent.confirm and not call.repair
+    kept = _KEPT[access_of(agent, call)]
     denied = () if network is not False else (*_WEB, *_SHELL)
     rules = {
         "allow": _WEB if network else (),

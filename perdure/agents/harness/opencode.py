@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, added, reached, words
+from perdure.agents.harness.adapter import Adapter, Object, Reading, Room, access_of, added, network_of, reached, words
 from perdure.agents.process import Launch
 from perdure.agents.reply import Call, Event, Text, ToolEnded, ToolStarted
 from perdure.core.agents import OpenCode
@@ -38,8 +38,8 @@ def command(agent: OpenCode, call: Call, room: Room) -> Launch:
 
 def permissions(agent: OpenCode, call: Call) -> dict[str, str]:
     """What is done in a turn without asking, and what not at all."""
-    allowed = _PERMISSIONS["read" if call.repair else agent.access]
-    network = agent.network and not call.repair
+    allowed = _PERMISSIONS[access_of(agent, call)]
+    network = network_of(agent, call)
     return allowed if network is None else {**allowed, **dict.fromkeys(_WEB, "allow" if network else "deny")}
 
 
