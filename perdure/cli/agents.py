@@ -6,9 +6,9 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 import click
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from perdure.agents.harness.adapter import Adapter
-    from perdure.core.agents import Harness
+    from perdure.cli.rehearsing import Rehearsed
+    from perdure.cli.trying import Tried
+    from perdure.core.agents import Harness, Model
 
 #: login: its own file of a login is there. key: a variable with a key is set. none: neither. unknown: it keeps logins
 #: where they cannot be seen.
@@ -90,20 +92,12 @@ def agents(common: Common, names: tuple[str, ...], fake: bool, live: bool, env: 
     return Exit.DONE
 
 
-#: Where there is nobody to ask.
-_NOBODY: Final = "no coding agent is installed, so none was asked"
-
-
 def _live(common: Common, found: list[Found], models: list[str], env: tuple[str, ...]) -> Exit:
     import anyio
 
     from perdure.cli import trying
-    from perdure.core.faults import Defect
 
-    try:
-        asked = [trying.model(name) for name in models]
-    except Defect as error:
-        raise click.UsageError(str(error)) from None
+    asked = _models(models, trying.model)
     for name in env:
         if name not in os.environ:
             raise click.UsageError(f"--env {name}: it is not set here")
@@ -112,27 +106,34 @@ def _live(common: Common, found: list[Found], models: list[str], env: tuple[str,
         common.say(f"asks for one word: {printing.line(who)} ({trying.TERMS})")
     with printing.stdout_kept():
         tried = anyio.run(trying.try_all, found, asked, env)
-    text = "\n".join(each.text for each in tried) or _NOBODY
-    common.tell("live", {"tried": [each.tree for each in tried]}, text, ["perdure agents"])
-    return Exit.DONE if tried and all(each.works for each in tried) else Exit.FAILED
+    return _told(common, "live", tried, "perdure agents")
 
 
 def _fake(common: Common, found: list[Found], models: list[str]) -> Exit:
     import anyio
 
     from perdure.cli import rehearsing
+
+    asked = _models(models, rehearsing.model)
+    with printing.stdout_kept():
+        rehearsed = anyio.run(rehearsing.rehearse_all, found, asked)
+    return _told(common, "fake", rehearsed, "perdure agents --live")
+
+
+def _models(names: list[str], make: Callable[[str], Model]) -> list[Model]:
     from perdure.core.faults import Defect
 
     try:
-        asked = [rehearsing.model(name) for name in models]
+        return [make(name) for name in names]
     except Defect as error:
         raise click.UsageError(str(error)) from None
-    with printing.stdout_kept():
-        rehearsed = anyio.run(rehearsing.rehearse_all, found, asked)
-    text = "\n".join(each.text for each in rehearsed) or _NOBODY
-    work = bool(rehearsed) and all(each.works for each in rehearsed)
-    next = ["perdure agents --live" if work else "perdure agents"]
-    common.tell("fake", {"tried": [each.tree for each in rehearsed]}, text, next)
+
+
+def _told(common: Common, document: str, tried: Sequence[Tried] | Sequence[Rehearsed], next: str) -> Exit:
+    """Tell what came of each, and of all what to do next, if they work."""
+    text = "\n".join(each.text for each in tried) or "no coding agent is installed, so none was asked"
+    work = bool(tried) and all(each.works for each in tried)
+    common.tell(document, {"tried": [each.tree for each in tried]}, text, [next if work else "perdure agents"])
     return Exit.DONE if work else Exit.FAILED
 
 

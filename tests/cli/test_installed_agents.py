@@ -227,6 +227,14 @@ def test_a_model_is_asked_too(terminal: Terminal, machine: Path, monkeypatch: py
         (["openai/gpt-4o"], "ask it with --live"),
         (["--live", "openai/"], "say the provider too"),
         (["--live", "--env", "NO_SUCH"], "--env NO_SUCH: it is not set here"),
+        (["--fake", "--live"], "--fake asks nobody's service, and --live asks it: give one of them"),
+        (["--fake", "--env", "HOME"], "--env is for --live: with --fake nothing of yours is passed on"),
+        (
+            ["--fake", "mistral/x"],
+            "openai/…, anthropic/… and gemini/… do, not as that of mistral/x: ask it with",
+        ),
+        (["--fake", "openai/"], "say the provider too"),
+        (["--fake", "Cladue"], "there is no coding agent 'Cladue'"),
     ],
 )
 def test_what_cannot_be_asked_is_told_before_anything_is(

@@ -190,28 +190,6 @@ def test_a_model_is_asked_too_and_bears_no_key_of_yours(
     }
 
 
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        (["--fake", "--live"], "--fake asks nobody's service, and --live asks it: give one of them"),
-        (["--fake", "--env", "HOME"], "--env is for --live: with --fake nothing of yours is passed on"),
-        (
-            ["--fake", "mistral/x"],
-            "openai/…, anthropic/… and gemini/… do, not as that of mistral/x: ask it with",
-        ),
-        (["--fake", "openai/"], "say the provider too"),
-        (["--fake", "Cladue"], "there is no coding agent 'Cladue'"),
-    ],
-)
-def test_what_cannot_be_asked_is_told_before_anything_is(
-    terminal: Terminal, machine: Path, words: list[str], why: str
-) -> None:
-    said = terminal.here("agents", *words)
-
-    assert said.code == 2
-    assert why in said.err
-
-
 @pytest.mark.harness
 @pytest.mark.parametrize("name", [adapter.program for _, adapter in adapters() if adapter.program])
 def test_the_real_program_works_here(name: str) -> None:
