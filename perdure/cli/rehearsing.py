@@ -16,8 +16,8 @@ from unittest import mock
 
 import attrs
 
-from perdure.agents.fake import KEY, FakeProvider, pointing
-from perdure.agents.fake.server import HOST, path_of
+from perdure.agents.fake.harnesses import pointing
+from perdure.agents.fake.server import HOST, KEY, FakeProvider, path_of
 from perdure.agents.harness.coding import Coding
 from perdure.agents.places import root_of
 from perdure.cli import trying

@@ -8,20 +8,9 @@ from __future__ import annotations
 import sys
 import threading
 
-from perdure.agents.fake import (
-    KEY,
-    Api,
-    FakeProvider,
-    Heard,
-    Json,
-    Pointing,
-    Said,
-    Script,
-    Use,
-    by_turn,
-    in_order,
-    pointing,
-)
+from perdure.agents.fake.harnesses import Pointing, pointing
+from perdure.agents.fake.script import Api, Heard, Json, Said, Script, Use, by_turn, in_order
+from perdure.agents.fake.server import KEY, FakeProvider
 
 __all__ = [
     "KEY",
