@@ -304,9 +304,10 @@ class _Drive:
         held = snapshot((machine, self.clock, self.due), apart=self.oracle)
         if held is None:
             return None
-        if held not in self.met:
+        met = self.met.get(held)  # to hash it takes as long as it is
+        if met is None:
             self.held[choices] = held
-        return self.met.get(held)
+        return met
 
     def _left(self, machine: Machine[Any, Any], met: Branch) -> Branch:
         """Close the bodies of a path that is followed elsewhere; what they look at meanwhile is no choice of it."""
