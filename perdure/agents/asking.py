@@ -298,8 +298,8 @@ class _Turn:
             codec.dumps(wanted.input, Any)
         except codec.CodecError as error:
             raise AgentError("crashed", f"what it wants to give to {wanted.tool} has no JSON form: {error}") from None
-        hide = self._secrets
-        return Wanted(hide.hide(wanted.id), hide.hide(wanted.tool), hide.hide_tree(wanted.input))
+        secrets = self._secrets
+        return Wanted(secrets.hide(wanted.id), secrets.hide(wanted.tool), secrets.hide_tree(wanted.input))
 
     def _question(self, wanted: Wanted) -> Question:
         prompt = f"{self._agent.name} wants to use {wanted.tool} in {self._asked.attempt.path}"
