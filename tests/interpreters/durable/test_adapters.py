@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import driven
 from returns.result import Failure, Success
 
 from perdure import Defect, StepFault, step
 from perdure.core.asked import Asked, Attempt
 from perdure.core.effect import Op
-from perdure.core.leaves import Step
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
@@ -151,12 +151,11 @@ def test_a_step_sees_its_attempt_and_its_end_is_an_event() -> None:
     def tells() -> str:
         return attempt().idempotency_key
 
-    async def main() -> list[Any]:
-        effects = LoopEffects({Step: steps(Threads(1).run)})
+    async def drive(effects: LoopEffects) -> list[Any]:
         effects.start(asked(tells()))
         return list(await effects.next(None))
 
-    assert asyncio.run(main()) == [Ended("p", 1, Success("key"))]
+    assert driven(steps(Threads(1).run), drive) == [Ended("p", 1, Success("key"))]
 
 
 def test_a_cancelled_attempt_answers_nothing_and_the_wait_has_a_deadline() -> None:
@@ -165,28 +164,26 @@ def test_a_cancelled_attempt_answers_nothing_and_the_wait_has_a_deadline() -> No
         await asyncio.Event().wait()
         return 1
 
-    async def main() -> list[Any]:
-        effects = LoopEffects({Step: steps(None)})
+    async def drive(effects: LoopEffects) -> list[Any]:
         effects.start(asked(forever()))
         effects.cancel("p")
         return list(await effects.next(SystemClock().boot() + 20))
 
-    assert asyncio.run(main()) == []
+    assert driven(steps(None), drive) == []
 
 
 def test_stopping_is_an_event_and_a_broken_handler_a_defect() -> None:
     async def broken(_: Asked) -> Any:
         raise KeyError("oops")
 
-    async def main() -> None:
-        effects = LoopEffects({Step: broken})
+    async def drive(effects: LoopEffects) -> None:
         effects.stop("SIGTERM")
         assert list(await effects.next(None)) == [Stop("SIGTERM")]
         effects.start(asked(quick(1)))
         with pytest.raises(Defect, match="a handler answers Success or Failure"):
             await effects.next(None)
 
-    asyncio.run(main())
+    driven(broken, drive)
 
 
 def test_a_step_that_raises_is_a_failure_with_its_cause() -> None:
@@ -194,13 +191,12 @@ def test_a_step_that_raises_is_a_failure_with_its_cause() -> None:
     async def fails() -> int:
         raise OSError("no route")
 
-    async def main() -> Any:
-        effects = LoopEffects({Step: steps(None)})
+    async def drive(effects: LoopEffects) -> Any:
         effects.start(asked(fails()))
         (event,) = await effects.next(None)
         return event
 
-    event = asyncio.run(main())
+    event = driven(steps(None), drive)
     assert event == Ended("p", 1, Failure(StepFault("fails", "OSError", "no route")))
     assert isinstance(event.outcome.failure().__cause__, OSError)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from driving import driven
 from returns.result import Failure, Success
 from worlds import Lab
 
@@ -150,15 +151,14 @@ def test_what_is_noted_as_known_is_given_to_the_attempt_after_a_cut() -> None:
         await asyncio.sleep(0)
         return Success("done")
 
-    async def main() -> list[Any]:
-        effects = LoopEffects({Step: handle})
+    async def drive(effects: LoopEffects) -> list[Any]:
         effects.start(Asked(fetch(1), Attempt("run", "fetches/fetch", 1, "key")))  # type: ignore[arg-type]
         events: list[Any] = []
         while not any(isinstance(event, Ended) for event in events):
             events += await effects.next(None)
         return events
 
-    noted, ended = asyncio.run(main())
+    noted, ended = driven(handle, drive)
 
     assert noted == Noted("fetches/fetch", 1, {"known": {"session": "s1"}, "agent": "coder"})
     assert ended == Ended("fetches/fetch", 1, Success("done"))

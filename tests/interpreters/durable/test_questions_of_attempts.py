@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import driven
 from returns.result import Failure, Success
 from worlds import Lab, Talk
 
@@ -741,8 +742,7 @@ def test_on_a_real_loop_who_stops_waiting_suspends_at_the_same_gate(tmp_path: Pa
 
 
 def test_a_question_of_an_attempt_that_is_given_up_is_not_told() -> None:
-    async def scene() -> list[Any]:
-        effects = LoopEffects({Step: ask_live})
+    async def scene(effects: LoopEffects) -> list[Any]:
         op = tidy("old")
         assert isinstance(op, Step)
         for number in (1, 2):
@@ -761,4 +761,4 @@ def test_a_question_of_an_attempt_that_is_given_up_is_not_told() -> None:
         (ended,) = await effects.next(None)
         return [ended]
 
-    assert asyncio.run(scene()) == [Ended("tidy", 3, Success("Denied"))]
+    assert driven(ask_live, scene) == [Ended("tidy", 3, Success("Denied"))]

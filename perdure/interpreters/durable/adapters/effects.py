@@ -9,15 +9,19 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import attrs
 from returns.result import Failure, Success
 
-from perdure.core.asked import Again, Answer, Asked, Decision, Handlers, Question, Said
+from perdure.core.asked import Again, Answer, Asked, Attempt, Decision, Handlers, Question, Said
 from perdure.core.faults import Defect, StepFault
+from perdure.interpreters.durable.adapters.carried import HERE, Carried, Work
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.ports import Ended, Event, Noted, Stop, Wondered
 from perdure.interpreters.handlers import find, making
+
+T = TypeVar("T")
 
 
 class Threads:
@@ -112,16 +116,25 @@ class LoopEffects:
         self._handlers = handlers
         self._clock = SystemClock()
         self._loop = asyncio.get_running_loop()
+        self._begun: list[Asked] = []
+        self._attempts: dict[str, Attempt] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._inbox: deque[Event | BaseException] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
+    def drive(self, work: Work[T]) -> asyncio.Future[T]:
+        """Run the drive that performs its leaves here, as a task would."""
+        self._carried = Carried(work, self._make, self._waits)
+        return self._carried.ended
+
     def start(self, asked: Asked) -> None:
-        """Begin one attempt."""
-        self._tasks[asked.attempt.path] = self._loop.create_task(self._perform(asked))
+        """Begin one attempt, as soon as the drive asks what becomes of it."""
+        self._attempts[asked.attempt.path] = asked.attempt
+        self._begun.append(asked)
 
     def cancel(self, path: str) -> None:
         """Give up the attempt of this path."""
+        self._attempts.pop(path, None)
         task = self._tasks.pop(path, None)
         if task is not None:
             task.cancel()
@@ -131,9 +144,9 @@ class LoopEffects:
         self._tell(Stop(why))
 
     async def next(self, until: int | None) -> Sequence[Event]:
-        """All events, waiting for one until then."""
+        """All events, waiting for one until then. It is the drive that asks."""
         if not self._inbox:
-            await asyncio.sleep(0)  # what does not wait itself has ended after one turn of the loop
+            await HERE  # what does not wait itself has ended then
         if not self._inbox:
             self._waiter = self._loop.create_future()
             seconds = None if until is None else max(0, until - self._clock.boot()) / 1000
@@ -154,15 +167,34 @@ class LoopEffects:
 
     def close(self) -> None:
         """Cancel what still runs."""
-        for path in list(self._tasks):
+        for path in list(self._attempts):
             self.cancel(path)
 
+    def _make(self, here: bool) -> Work[None] | None:
+        """Make what was begun: here, if that may be and there is nothing else under way, or in tasks of their own."""
+        begun = [asked for asked in self._begun if self._goes_on(asked.attempt)]
+        self._begun.clear()
+        if here and len(begun) == 1 == len(self._attempts):
+            return self._perform(begun[0])
+        for asked in begun:
+            task = self._loop.create_task(self._perform(asked), context=self._carried.context.copy())
+            self._tasks[asked.attempt.path] = task
+        return None
+
+    def _waits(self, task: asyncio.Task[None]) -> None:
+        (path,) = self._attempts
+        self._tasks[path] = task
+
+    def _goes_on(self, attempt: Attempt) -> bool:
+        """Whether it was not given up; another attempt may be under way since."""
+        return self._attempts.get(attempt.path) is attempt
+
     async def _perform(self, asked: Asked) -> None:
-        attempt, task = asked.attempt, asyncio.current_task()
+        attempt = asked.attempt
         making(attempt)
 
         def note(said: Said) -> None:
-            if self._tasks.get(attempt.path) is task:  # else it was given up, and another attempt may be under way
+            if self._goes_on(attempt):
                 self._tell(Noted(attempt.path, attempt.number, said))
 
         async def confirm(question: Question) -> Decision:
@@ -170,7 +202,7 @@ class LoopEffects:
             asks = Wondered(
                 attempt.path, attempt.number, question, lambda it: None if said.done() else said.set_result(it)
             )
-            if self._tasks.get(attempt.path) is task:
+            if self._goes_on(attempt):
                 self._tell(asks)
             try:
                 return await said
@@ -181,7 +213,7 @@ class LoopEffects:
         try:
             outcome = await find(self._handlers, asked.op)(Asked(asked.op, attempt, asked.known, note, confirm))
         except asyncio.CancelledError as error:
-            if self._tasks.get(attempt.path) is not task:
+            if not self._goes_on(attempt):
                 raise  # we cancelled it
             outcome = _escaped(asked, error)
         except (Defect, ModuleNotFoundError) as error:
@@ -195,8 +227,9 @@ class LoopEffects:
         if not isinstance(outcome, (Success, Failure, Again)):
             self._tell(_broken(asked, f"returned {outcome!r}"))
             return
-        if self._tasks.get(attempt.path) is task:
-            del self._tasks[attempt.path]
+        if self._goes_on(attempt):
+            del self._attempts[attempt.path]
+            self._tasks.pop(attempt.path, None)
             self._tell(Ended(attempt.path, attempt.number, outcome))
 
     def _tell(self, event: Event | BaseException) -> None:

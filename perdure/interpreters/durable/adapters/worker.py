@@ -49,7 +49,7 @@ _SHORTEST_LEASE = timedelta(seconds=3)
 @attrs.define
 class _Driven:
     effects: LoopEffects
-    task: asyncio.Task[Rest]
+    task: asyncio.Future[Rest]
 
 
 class Watch:
@@ -327,7 +327,7 @@ class Worker(Onlooker):
             return known.effects
         options = Options(lease=self._lease, linger=linger, on_change=on_change, rename=rename or {})
         effects = LoopEffects(handlers)
-        task = asyncio.create_task(self._drive(run, call, options, effects, fresh, tell))
+        task = effects.drive(self._drive(run, call, options, effects, fresh, tell))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is `rest` that raises it
         self._driven[run.run_id] = _Driven(effects, task)
         return effects

@@ -1,0 +1,123 @@
+"""Work that is carried from task to task, so that what it begins need have no task and no turn of the loop of its own.
+
+A drive waits for the step that it begins, and a task for each would cost as much as to record it. So the task that
+carries the drive makes the step itself. Where the step comes to wait for something, the task is the step's from then
+on, and another carries the drive: whatever the step has read of its task stays true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+#: What a task runs. What it yields is between it and the loop.
+Work: TypeAlias = Coroutine[Any, Any, T]
+
+#: How long what never waits may go on before the loop has its turn, in seconds.
+_SHARE: Final = 0.005
+
+
+class _Here:
+    """What the work awaits once it has begun something: that may be made here and now."""
+
+    def __await__(self) -> Generator[_Here, None, None]:
+        yield self
+
+
+HERE: Final = _Here()
+
+
+class Carried(Generic[T]):
+    """A piece of work under way on the running loop.
+
+    Args:
+        work: It awaits `HERE`, and whatever a task can.
+        begun: Makes what the work has begun. Told whether that may be done here, it may return one coroutine for it.
+        waits: Told which task that coroutine has for its own, when it first waits.
+
+    Attributes:
+        context: In which the work runs.
+        ended: What becomes of the work. To cancel it is to cancel the work.
+    """
+
+    def __init__(
+        self, work: Work[T], begun: Callable[[bool], Work[None] | None], waits: Callable[[asyncio.Task[None]], None]
+    ) -> None:
+        self._work, self._begun, self._waits = work, begun, waits
+        self._loop = asyncio.get_running_loop()
+        self.context = contextvars.copy_context()
+        self.ended: asyncio.Future[T] = self._loop.create_future()
+        self.ended.add_done_callback(self._over)
+        self._carrier = self._loop.create_task(self._carry())
+
+    def _over(self, ended: asyncio.Future[T]) -> None:
+        if ended.cancelled():
+            self._carrier.cancel()
+
+    async def _carry(self) -> None:
+        try:
+            begun = await self._go_on()
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                self.ended.cancel()
+            elif not self.ended.done():
+                self.ended.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        if begun is not None:  # it waits, and this task is its own
+            self._waits(self._carrier)
+            self._carrier = self._loop.create_task(self._carry(), context=contextvars.copy_context())
+            await begun
+
+    @types.coroutine
+    def _go_on(self) -> Generator[Any, Any, Awaitable[None] | None]:
+        """Let the work go on, and make what it begins here, until the work has ended or what it has begun waits."""
+        run, send, throw = self.context.run, self._work.send, self._work.throw
+        until = time.monotonic() + _SHARE
+        try:
+            waits = run(send, None)
+            while True:
+                if waits is HERE:
+                    begun = self._begun(time.monotonic() < until)
+                    if begun is not None:
+                        context = self.context.copy()
+                        try:
+                            waits = context.run(begun.send, None)
+                        except StopIteration:
+                            waits = run(send, None)
+                            continue
+                        return _rest(begun, context, waits)
+                    waits = None
+                try:
+                    yield waits
+                except BaseException as error:
+                    waits = run(throw, error)
+                else:
+                    waits = run(send, None)
+                until = time.monotonic() + _SHARE
+        except StopIteration as stop:
+            if not self.ended.done():
+                self.ended.set_result(stop.value)
+            return None
+
+
+@types.coroutine
+def _rest(work: Work[None], context: contextvars.Context, waits: object) -> Generator[Any, Any, None]:
+    """Run in its context what has come to wait."""
+    try:
+        while True:
+            try:
+                yield waits
+            except BaseException as error:
+                waits = context.run(work.throw, error)
+            else:
+                waits = context.run(work.send, None)
+    except StopIteration:
+        return

@@ -1,0 +1,232 @@
+"""A drive and its steps share tasks, and none of them can tell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import time
+from typing import Any
+
+import pytest
+from driving import driven
+from returns.result import Success
+
+from perdure import step
+from perdure.core.asked import Asked, Attempt
+from perdure.core.effect import Effect
+from perdure.interpreters.durable.adapters.carried import Carried
+from perdure.interpreters.durable.adapters.clock import SystemClock
+from perdure.interpreters.durable.adapters.effects import LoopEffects
+from perdure.interpreters.durable.ports import Ended
+from perdure.interpreters.handlers import attempt, steps
+
+LEFT: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="nothing")
+
+
+def asked(effect: Effect[Any, Any], path: str = "p", number: int = 1) -> Asked:
+    return Asked(effect, Attempt("run", path, number, "key"))  # type: ignore[arg-type]  # a step is a leaf
+
+
+async def outcome(effects: LoopEffects, effect: Effect[Any, Any]) -> Any:
+    effects.start(asked(effect))
+    (ended,) = await effects.next(None)
+    assert isinstance(ended, Ended)
+    return ended.outcome
+
+
+@step
+async def at_once() -> str:
+    return attempt().path
+
+
+def test_a_step_that_waits_stays_in_its_task() -> None:
+    @step
+    async def waits() -> bool:
+        before = asyncio.current_task()
+        async with asyncio.timeout(20):
+            await asyncio.sleep(0)
+        return before is asyncio.current_task()
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        return [await outcome(effects, waits()) for _ in range(3)]
+
+    assert driven(steps(None), drive) == [Success(True)] * 3
+
+
+def test_a_timeout_in_a_step_ends_the_step_and_not_the_drive() -> None:
+    @step
+    async def late() -> str:
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "late"
+        return "never"
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        return [await outcome(effects, late()), await outcome(effects, at_once())]
+
+    assert driven(steps(None), drive) == [Success("late"), Success("p")]
+
+
+def test_what_a_step_leaves_in_its_context_nobody_else_finds() -> None:
+    @step
+    async def leaves(waits: bool) -> str:
+        found = LEFT.get()
+        LEFT.set("something")
+        if waits:
+            await asyncio.sleep(0)
+        return f"{found}, {LEFT.get()}"
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        said = [await outcome(effects, leaves(waits)) for waits in (False, True, False)]
+        return [*said, LEFT.get()]
+
+    assert driven(steps(None), drive) == [Success("nothing, something")] * 3 + ["nothing"]
+
+
+def test_a_step_sees_the_context_of_its_drive() -> None:
+    @step
+    async def sees(waits: bool) -> str:
+        if waits:
+            await asyncio.sleep(0)
+        return LEFT.get()
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        LEFT.set("by the drive")
+        return [await outcome(effects, sees(waits)) for waits in (False, True, False)]
+
+    assert driven(steps(None), drive) == [Success("by the drive")] * 3
+
+
+def test_steps_that_never_wait_leave_the_loop_its_turns() -> None:
+    turns, over = 0, False
+
+    @step
+    async def slow() -> None:
+        time.sleep(0.002)
+
+    async def drive(effects: LoopEffects) -> None:
+        nonlocal over
+        for _ in range(20):
+            await outcome(effects, slow())
+        over = True
+
+    async def beside() -> None:
+        nonlocal turns
+        while not over:
+            turns += 1
+            await asyncio.sleep(0)
+
+    driven(steps(None), drive, beside)
+    assert turns > 4
+
+
+def test_a_step_that_is_given_up_before_it_was_made_is_never_made() -> None:
+    made: list[int] = []
+
+    @step
+    async def marks(n: int) -> None:
+        made.append(n)
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        effects.start(asked(marks(1)))
+        effects.cancel("p")
+        effects.start(asked(marks(2), number=2))
+        return list(await effects.next(None))
+
+    assert driven(steps(None), drive) == [Ended("p", 2, Success(None))]
+    assert made == [2]
+
+
+def test_a_step_that_is_given_up_while_it_waits_is_cancelled_and_the_drive_goes_on() -> None:
+    ends: list[str] = []
+
+    @step
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    async def drive(effects: LoopEffects) -> Any:
+        effects.start(asked(waits()))
+        assert list(await effects.next(SystemClock().boot() + 20)) == []
+        effects.cancel("p")
+        return await outcome(effects, at_once())
+
+    assert driven(steps(None), drive) == Success("p")
+    assert ends == ["cancelled"]
+
+
+def test_side_by_side_all_steps_have_ended_after_one_turn() -> None:
+    async def drive(effects: LoopEffects) -> int:
+        for n in range(100):
+            effects.start(asked(at_once(), f"p{n}"))
+        return len(await effects.next(None))
+
+    assert driven(steps(None), drive) == 100
+
+
+def test_to_cancel_the_end_is_to_cancel_the_work_wherever_it_is_carried() -> None:
+    seen: list[str] = []
+
+    @step
+    async def soon() -> None:
+        await asyncio.sleep(0)
+
+    async def drive(effects: LoopEffects) -> None:
+        await outcome(effects, soon())  # from here on another task carries it
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def main() -> None:
+        from perdure.core.leaves import Step
+
+        effects = LoopEffects({Step: steps(None)})
+        ended = effects.drive(drive(effects))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        ended.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ended
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert seen == ["cancelled"]
+
+
+def test_a_loop_that_closes_ends_the_work() -> None:
+    seen: list[str] = []
+
+    async def drive(effects: LoopEffects) -> None:
+        with contextlib.ExitStack() as stack:
+            stack.callback(seen.append, "ended")
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        effects = LoopEffects({})
+        effects.drive(drive(effects))
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert seen == ["ended"]
+
+
+@pytest.mark.parametrize("error", [KeyError("k"), KeyboardInterrupt()])
+def test_what_the_work_raises_is_its_end(error: BaseException) -> None:
+    async def drive() -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    async def main() -> None:
+        await Carried(drive(), lambda here: None, lambda task: None).ended
+
+    with pytest.raises(type(error)):
+        asyncio.run(main())
