@@ -25,6 +25,7 @@ from perdure import (
     ask,
     now,
     parallel,
+    race,
     signal,
     sleep,
     step,
@@ -81,6 +82,11 @@ def charge(amount: int) -> int:
 @step(retry=Retry(attempts=4, wait=timedelta(hours=1)))
 def fetch() -> str:
     raise ConnectionError("the real thing needs a network")
+
+
+@workflow
+def raced() -> Do[tuple[int, int]]:
+    return (yield from parallel(suspend("go", int), race(slowly(1), suspend("go", int))))
 
 
 @workflow
@@ -259,6 +265,10 @@ def test_a_gate_that_shows_something_else_every_time_is_found() -> None:
 
 def test_what_a_body_does_to_its_arguments_is_forgotten_as_on_a_database() -> None:
     assert_crash_safe(emptied(["bees", "tea"]))
+
+
+def test_a_crash_may_give_people_the_time_to_answer_what_is_then_withdrawn() -> None:
+    assert_crash_safe(raced(), answers={"go": after(timedelta(milliseconds=1), 1)})
 
 
 def test_a_once_step_that_was_cut_off_is_the_workflows_to_decide() -> None:

@@ -135,7 +135,9 @@ def _said(run: Told) -> str:
 
 
 def _gates(run: Told) -> set[tuple[str, int, str, str]]:
-    return {(gate.path, gate.number, gate.status, gate.answer or "") for gate in run.gates}
+    # What was said at a gate that was then withdrawn nobody has heard: only a crash gives people the time to say it.
+    said = {gate.key: gate.answer or "" for gate in run.gates if gate.status != "withdrawn"}
+    return {(gate.path, gate.number, gate.status, said.get(gate.key, "")) for gate in run.gates}
 
 
 def _messages(run: Told) -> set[tuple[str, int, str]]:
