@@ -18,7 +18,7 @@ from perdure.core.faults import STEP_FAULTS
 from perdure.core.forms import Choice, CodecError, Foreign, NoSchema, Record
 from perdure.core.recognise import converter, form, remember, union
 from perdure.core.scalars import Scalar
-from perdure.core.walks import DECODER, MAX_DEPTH, canonical, encoder, written
+from perdure.core.walks import DECODER, MAX_DEPTH, canonical, encoder
 
 __all__ = [
     "MAX_BYTES",
@@ -33,6 +33,7 @@ __all__ = [
     "from_json",
     "load_outcome",
     "loads",
+    "recorded",
     "register",
     "show",
     "to_json",
@@ -105,6 +106,24 @@ def loads(text: str, hint: Any) -> Any:
     return from_json(_tree(text), hint)
 
 
+def recorded(value: object, hint: Any) -> tuple[str, Any]:
+    """The text of a value, as `dumps` makes it, and what `loads` makes of that.
+
+    Raises:
+        CodecError: As either.
+
+    Example:
+        >>> recorded((1, {"b", "a"}), tuple[int, set[str]])[0]
+        '[1,["a","b"]]'
+    """
+    codec = _codecs.of(hint)
+    tree = codec.encode(value, MAX_DEPTH)
+    text = _text(tree)
+    if codec.encode is codec.decode:  # such a type is its own JSON, and `tree` is a value already
+        return text, tree
+    return text, codec.decode(_tree(text), MAX_DEPTH)
+
+
 def digest(text: str | bytes) -> str:
     """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
@@ -173,7 +192,7 @@ _encode: Final = encoder(sort_keys=False)
 
 
 def _text(tree: Any) -> str:
-    text = written(_encode, tree)
+    text = _encode(tree)
     if len(text) > MAX_BYTES:
         raise CodecError(
             "$",
@@ -244,7 +263,7 @@ def _show(value: Any, room: int, budget: Iterator[int]) -> Any:
                 return {field.name: inner(getattr(value, field.name)) for field in fields}
             case Scalar() | Choice() | Foreign() as made:
                 tree = build(made, _codecs.of).encode(value, room)
-                written(_encode, tree)
+                _encode(tree)
                 return tree
             case _:
                 return _repr(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self
 
 import attrs
 from returns.interfaces.equable import Equable
@@ -156,7 +156,8 @@ class Effect(  # type: ignore[type-var]  # as returns.Result itself: Self does n
         reply = yield MayFail(self)
         if type(reply) is not UseYieldFrom:
             raise Defect("an Effect is not a collection: write `value = yield from effect` in a @workflow")
-        return cast("A_co", reply.value)  # the machine replies with what this effect yields
+        value: A_co = reply.value  # the machine replies with what this effect yields
+        return value
 
     if not TYPE_CHECKING:  # invisible to checkers, so that mypy's truthy-bool still sees the mistake
 

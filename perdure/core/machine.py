@@ -165,10 +165,13 @@ class Machine(Generic[A, E]):
         saga, self._top = SagaFrame(None), Path(root)
         self._root = Fiber(self._top, saga, frames=[saga])  # the run itself is a saga
         self._rolling_back = False
-        self._advance(self._root, RUN, effect)
+        self._step(self._root, RUN, effect)
+        self._drain()
 
     def fresh(self) -> list[Request]:
         """Requests opened since the last call and still open, in a deterministic order."""
+        if not self._fresh:
+            return []
         opened, self._fresh = self._fresh, []
         return opened if len(opened) == 1 else [r for r in opened if self.pending.get(r.key) is r]
 
@@ -182,9 +185,11 @@ class Machine(Generic[A, E]):
         fiber = self.pending.pop(key).fiber
         fiber.request = None
         if isinstance(outcome, Success):
-            self._advance(fiber, VALUE, outcome.unwrap())
+            self._step(fiber, VALUE, outcome.unwrap())
         else:
-            self._advance(fiber, ERROR, outcome.failure())
+            self._step(fiber, ERROR, outcome.failure())
+        if self._todo:
+            self._drain()
 
     def result(self) -> Outcome[A, E | Cancelled]:
         """The outcome of a run that has ended."""
@@ -222,11 +227,6 @@ class Machine(Generic[A, E]):
                     undo = undo.adopted  # type: ignore[assignment]  # None ends the loop
 
     # -- evaluation ----------------------------------------------------------------------------------------
-
-    def _advance(self, fiber: Fiber, mode: int, value: Payload) -> None:
-        self._step(fiber, mode, value)
-        if self._todo:
-            self._drain()
 
     def _drain(self) -> None:
         while self._todo:

@@ -41,6 +41,20 @@ def dump(outcome: Answer, output: Any, errors: tuple[Any, ...]) -> str:
     return f'{{"err":{codec.dumps({**tree, "type": _label(cls)}, Any)}}}'
 
 
+def recorded(outcome: Answer, output: Any, errors: tuple[Any, ...]) -> tuple[str, Answer]:
+    """The text of an outcome, and what a replay sees of it: what `load` makes of what `dump` made.
+
+    Raises:
+        CodecError: As either.
+    """
+    if isinstance(outcome, Success):
+        value = outcome.unwrap()
+        text, seen = codec.recorded(value, output)
+        return f'{{"ok":{text}}}', outcome if seen is value else Success(seen)
+    text = dump(outcome, output, errors)
+    return text, load(text, output, errors)
+
+
 def load(text: str, output: Any, errors: tuple[Any, ...]) -> Answer:
     """The outcome that `dump` made the text from; every call makes a fresh exception.
 

@@ -150,18 +150,23 @@ DECODER: Final = json.JSONDecoder(parse_constant=no_constant)
 
 
 def encoder(*, sort_keys: bool) -> Callable[[Any], str]:
-    """Writes trees as compact ASCII text. `JSONEncoder.encode` makes its C encoder anew for each; here it is made once.
+    """Writes trees as compact ASCII text, or raises a CodecError where they are no JSON.
 
-    What contains itself is a RecursionError.
+    `JSONEncoder.encode` makes its C encoder anew for each; here it is made once.
     """
     slow = json.JSONEncoder(sort_keys=sort_keys, allow_nan=False, check_circular=False, separators=(",", ":"))
     make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return slow.encode
-    chunks = make(
+    quick = make and make(
         None, slow.default, json.encoder.encode_basestring_ascii, None, ":", ",", sort_keys, slow.skipkeys, False
     )
-    return lambda tree: "".join(chunks(tree, 0))
+
+    def write(tree: Any) -> str:
+        try:
+            return "".join(quick(tree, 0)) if quick else slow.encode(tree)
+        except (TypeError, ValueError, RecursionError) as error:  # the last: it contains itself
+            raise CodecError("$", f"cannot be written as JSON: {error}") from None
+
+    return write
 
 
 def canonical(tree: Any) -> str:
@@ -174,19 +179,7 @@ def canonical(tree: Any) -> str:
     Raises:
         CodecError: It is not JSON.
     """
-    return written(_canonical, tree)
-
-
-def written(encode: Callable[[Any], str], tree: Any) -> str:
-    """A tree as a text.
-
-    Raises:
-        CodecError: It is not JSON.
-    """
-    try:
-        return encode(tree)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise CodecError("$", f"cannot be written as JSON: {error}") from None
+    return _canonical(tree)
 
 
 _canonical: Final = encoder(sort_keys=True)

@@ -35,7 +35,7 @@ from perdure.core.codec import CodecError
 from perdure.core.effect import Call, Op, Outcome
 from perdure.core.faults import Cancelled, Defect, Expired, Interrupted
 from perdure.core.identity import idempotency_key
-from perdure.core.leaves import Now, Signal, Sleep, Suspend
+from perdure.core.leaves import Now, Signal, Sleep, Step, Suspend
 from perdure.core.machine import Request
 from perdure.interpreters.durable.asking import Approvals, Asking, gate_of, home_of
 from perdure.interpreters.durable.ending import Finished, Parked, Rest, Stopped, dump_end
@@ -160,7 +160,7 @@ class Drive:
         open_ = (asking.question for asking in self._approvals.open() if asking.gate == path)
         return next((question.gate for question in open_ if question is not None), None)
 
-    async def run(self, effects: Effects, tell: Tell) -> Rest:
+    async def run(self, effects: Effects, tell: Tell | None = None) -> Rest:
         """Drive to the end, to rest, or until told to stop.
 
         Args:
@@ -256,11 +256,15 @@ class Drive:
         self._walk, self._history.outcomes, self._history.unfinished = Replayed(self._machine, [], {}), [], {}
 
     def _open_fresh(self) -> None:
-        self._close_cancelled()
-        while fresh := self._machine.fresh():
+        machine = self._machine
+        while True:
+            if machine.cancelled:
+                self._close_cancelled()
+            fresh = machine.fresh()
+            if not fresh:
+                return
             for request in fresh:
                 self._open(request, None, None)
-            self._close_cancelled()
 
     def _open(self, request: Request, known: Unfinished | None, gate: Gate | None) -> None:
         if self._machine.pending.get(request.key) is not request:
@@ -270,6 +274,8 @@ class Drive:
             return
         op, path = request.op, request.key
         match op:
+            case Step():  # first: nearly all are
+                self._open_step(op, path, known)
             case Now():
                 self._reply(op, path, 1, "end", Success(moment(self._world.clock.now())))
             case Sleep():
@@ -362,17 +368,21 @@ class Drive:
     def _reply(self, op: Op[Any, Any], path: str, attempt: int, kind: Kind, outcome: Answer) -> Entry:
         """Record an outcome and go on with what a replay would see of it."""
         try:
-            payload = outcomes.dump(outcome, op.output, op.errors)
+            payload, seen = outcomes.recorded(outcome, op.output, op.errors)
         except CodecError as error:
             raise CodecError(f"what came of {path}, {error.path}", error.reason) from error
-        return self._consume(op, path, attempt, kind, payload)
+        return self._settle(op, path, attempt, kind, payload, seen)
 
-    def _consume(self, op: Op[Any, Any], path: str, attempt: int, kind: Kind, payload: str) -> Entry:
-        seen = outcomes.load(payload, op.output, op.errors)
+    def _consume(self, op: Op[Any, Any], path: str, attempt: int, payload: str) -> Entry:
+        """Record what came from outside, if it fits, and go on with it."""
+        return self._settle(op, path, attempt, "wake", payload, outcomes.load(payload, op.output, op.errors))
+
+    def _settle(self, op: Op[Any, Any], path: str, attempt: int, kind: Kind, payload: str, seen: Answer) -> Entry:
         entry = self._record.entry(kind, path, attempt, op, payload)
         self._record.close(path)
         self._machine.reply(path, seen)
-        self._close_cancelled()  # at once: what else arrived in this turn may be for a branch that is closed now
+        if self._machine.cancelled:  # at once: what else arrived in this turn may be for a branch that is closed now
+            self._close_cancelled()
         return entry
 
     def _start(self) -> None:
@@ -444,11 +454,12 @@ class Drive:
         """When the next turn is due at the latest, in milliseconds since boot."""
         until: float = self._record.renew_at
         if self._stop is None:
-            until = min(until, self._next_poll)
+            if self._next_poll < until:
+                until = self._next_poll
             if self._timers:
                 until = min(until, boot + max(0, self._timers[0][0] - self._world.clock.now()))
-        for running in self._limited.values():
-            until = min(until, running.deadline)
+        if self._limited:
+            until = min(until, *(running.deadline for running in self._limited.values()))
         return max(int(until), boot)
 
     def _overrun(self) -> bool:
@@ -591,7 +602,7 @@ class Drive:
             return False
         waiting = self._waiting.pop(path)
         try:
-            entry = self._consume(waiting.op, path, gate.number, "wake", f'{{"ok":{gate.answer}}}')
+            entry = self._consume(waiting.op, path, gate.number, f'{{"ok":{gate.answer}}}')
         except CodecError as refused:  # it fitted the schema, and yet not the type: ask again
             self._record.note("note", path, gate.number, refused=str(refused))
             self._record.batch.withdrawn.append(gate.key)
@@ -614,7 +625,7 @@ class Drive:
             return False
         waiting = self._waiting.pop(path)
         try:
-            entry = self._consume(waiting.op, path, waiting.number, "wake", f'{{"ok":{message.payload}}}')
+            entry = self._consume(waiting.op, path, waiting.number, f'{{"ok":{message.payload}}}')
         except CodecError as refused:
             self._waiting[path] = waiting
             self._record.batch.refused.append((message.name, message.number, str(refused)))
@@ -624,8 +635,6 @@ class Drive:
         return True
 
     def _close_cancelled(self) -> None:
-        if not self._machine.cancelled:
-            return
         for path in self._machine.cancelled:
             self._record.close(path)
             self._limited.pop(path, None)

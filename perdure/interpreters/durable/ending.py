@@ -51,8 +51,8 @@ def dump_end(call: Call[Any, Any], outcome: Outcome[Any, Any]) -> tuple[str, Fin
     Raises:
         CodecError: It does not fit the workflow's types.
     """
-    payload = outcomes.dump(outcome, *_types(call))
-    return payload, Finished(outcomes.load(payload, *_types(call)))
+    payload, seen = outcomes.recorded(outcome, *_types(call))
+    return payload, Finished(seen)
 
 
 def recorded_end(call: Call[Any, Any], run: Run) -> Outcome[Any, Any]:

@@ -293,7 +293,7 @@ class Clock(Protocol):
         ...
 
 
-@attrs.frozen
+@attrs.define  # not frozen: see `Asked`
 class Ended:
     """An attempt ended; `outcome` is what the handler answered, or None where it was cancelled."""
 

@@ -21,21 +21,23 @@ class Recording:
 
     Attributes:
         batch: What the next commit writes.
+        tell: Called with every entry once it is recorded.
+        renew_at: When the lease is to be renewed, in milliseconds since boot: a third of it after it was.
     """
 
     def __init__(self, world: World, claim: Claim, last: Entry | None, lease: int, lease_until: int) -> None:
         self.batch = Batch(claim)
-        self.tell: Tell = _nobody
+        self.tell: Tell | None = None
         self._world, self._claim = world, claim
         self._seq = last.seq if last else 0
         self._previous = last.digest if last else genesis(claim.run_id)
-        self._lease, self._lease_until = lease, lease_until
+        self._lease = lease
+        self._leased(lease_until)
         self._digests: dict[str, tuple[str, str]] = {}
 
-    @property
-    def renew_at(self) -> int:
-        """When the lease is to be renewed, in milliseconds since boot: a third of it after it was."""
-        return self._lease_until - self._lease * 2 // 3
+    def _leased(self, until: int) -> None:
+        self._lease_until = until
+        self.renew_at = until - self._lease * 2 // 3
 
     @property
     def lapsed(self) -> bool:
@@ -48,7 +50,7 @@ class Recording:
         Raises:
             CodecError: What is asked cannot be recorded.
         """
-        shape, asked = self._asked(op, path)
+        shape, asked = self._digests.get(path) or self._asked(op, path)
         return self._add(kind, path, attempt, shape, asked, payload)
 
     def note(self, kind: Kind, path: str = "", attempt: int = 0, **said: Any) -> Entry:
@@ -76,9 +78,11 @@ class Recording:
             return True
         self.batch = Batch(self._claim)
         done = await self._world.store.commit(batch)
-        self._lease_until = batch.lease_until or self._lease_until
-        for entry in batch.entries:
-            self.tell(entry)
+        if batch.lease_until is not None:
+            self._leased(batch.lease_until)
+        if self.tell is not None:
+            for entry in batch.entries:
+                self.tell(entry)
         return done
 
     async def still_ours(self) -> None:
@@ -89,7 +93,7 @@ class Recording:
         """
         until = self._world.clock.boot() + self._lease
         await self._world.store.renew(self._claim, until)
-        self._lease_until = until
+        self._leased(until)
 
     def _add(self, kind: Kind, path: str, attempt: int, shape: str, asked: str, payload: str) -> Entry:
         self._seq += 1
@@ -101,17 +105,11 @@ class Recording:
 
     def _asked(self, op: Op[Any, Any], path: str) -> tuple[str, str]:
         """Shape and input of an open request, as first recorded: a step may change what it is given."""
-        known = self._digests.get(path)
-        if known is None:
-            try:
-                known = self._digests[path] = shape_of(op), input_of(op)
-            except CodecError as error:
-                raise CodecError(f"what is asked under {path}, {error.path}", error.reason) from error
+        try:
+            known = self._digests[path] = shape_of(op), input_of(op)
+        except CodecError as error:
+            raise CodecError(f"what is asked under {path}, {error.path}", error.reason) from error
         return known
-
-
-def _nobody(entry: Entry) -> None:
-    """Nobody is told."""
 
 
 @functools.lru_cache(maxsize=4096)

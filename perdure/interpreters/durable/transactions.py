@@ -67,13 +67,13 @@ class Transactions(Questions):
         """
         with self._writing:
             try:
-                self._begin()
+                execute = self._begin()
                 self._joined = True
                 try:
                     answers = [tried(call) for call in calls]
                 finally:
                     self._joined = False
-                self.database.writer.execute("COMMIT")
+                execute("COMMIT")
                 self._look()
             except Exception as error:
                 self._undo(error)
@@ -97,9 +97,9 @@ class Transactions(Questions):
             if self._joined:
                 return body()
             try:
-                self._begin()
+                execute = self._begin()
                 answer = body()
-                self.database.writer.execute("COMMIT")
+                execute("COMMIT")
             except sqlite3.Error as error:
                 return self._settled(error, found)
             except (UnicodeEncodeError, OverflowError) as error:
@@ -134,10 +134,13 @@ class Transactions(Questions):
             raise why from error
         return answer
 
-    def _begin(self) -> None:
+    def _begin(self) -> Callable[[str], object]:
+        """Open a transaction; what is said to the connection that it is open on, to commit it."""
         if self._unsure:
             self._reach_disk()
-        self.database.writer.execute("BEGIN IMMEDIATE")
+        execute = self.database.writer.execute
+        execute("BEGIN IMMEDIATE")
+        return execute
 
     def _reach_disk(self) -> None:
         """Bring what the log holds into the database and both to the disk."""

@@ -338,10 +338,10 @@ def _recordable(what: str, make: Any) -> Any:  # Any: a function, and the JSON o
 
 def _seen(op: Op[Any, Any], path: str, answer: Answer) -> Answer:
     """An outcome as the program sees it, here as on a database: written and read again."""
-    what = f"what came of {path}"
-    text: str = _recordable(what, lambda: outcomes.dump(answer, op.output, op.errors))
-    seen: Answer = _recordable(what, lambda: outcomes.load(text, op.output, op.errors))
-    return seen
+    seen: tuple[str, Answer] = _recordable(
+        f"what came of {path}", lambda: outcomes.recorded(answer, op.output, op.errors)
+    )
+    return seen[1]
 
 
 def _deadlock(waiting: list[_Open]) -> str:

@@ -15,6 +15,7 @@ from returns.result import Success
 from perdure import step
 from perdure.core.asked import Asked, Attempt
 from perdure.core.effect import Effect
+from perdure.core.leaves import Step
 from perdure.interpreters.durable.adapters.carried import Carried
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects
@@ -186,8 +187,6 @@ def test_to_cancel_the_end_is_to_cancel_the_work_wherever_it_is_carried() -> Non
             raise
 
     async def main() -> None:
-        from perdure.core.leaves import Step
-
         effects = LoopEffects({Step: steps(None)})
         ended = effects.drive(drive(effects))
         for _ in range(10):
@@ -200,6 +199,40 @@ def test_to_cancel_the_end_is_to_cancel_the_work_wherever_it_is_carried() -> Non
 
     asyncio.run(main())
     assert seen == ["cancelled"]
+
+
+def test_work_that_is_given_up_between_two_tasks_ends_like_any_other() -> None:
+    seen: list[str] = []
+
+    def cancel_all(but: asyncio.Task[Any] | None) -> None:
+        for task in asyncio.all_tasks() - {but}:
+            task.cancel()
+
+    async def main() -> None:
+        this = asyncio.current_task()
+
+        @step
+        async def waits() -> None:
+            asyncio.get_running_loop().call_soon(cancel_all, this)  # before the next task has its first turn
+            await asyncio.Event().wait()
+
+        async def drive() -> None:
+            try:
+                await outcome(effects, waits())
+            finally:
+                seen.append("ended")
+                effects.close()
+
+        effects = LoopEffects({Step: steps(None)})
+        ended = effects.drive(drive())
+        with pytest.raises(asyncio.CancelledError):
+            await ended
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert seen == ["ended"]
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
 
 
 def test_a_loop_that_closes_ends_the_work() -> None:

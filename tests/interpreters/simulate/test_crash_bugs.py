@@ -361,12 +361,8 @@ BUGS = {
     "the program sees what a step returned and not what was recorded": Bug(
         Drive,
         "_reply",
-        "return self._consume(op, path, attempt, kind, payload)",
-        """\
-entry = self._record.entry(kind, path, attempt, op, payload)
-        self._record.close(path)
-        self._machine.reply(path, outcome)
-        return entry""",
+        "return self._settle(op, path, attempt, kind, payload, seen)",
+        "return self._settle(op, path, attempt, kind, payload, outcome)",
         MEASURED,
         'ends with {"ok":"1.0"}; recorded was {"ok":"1"}',
     ),

@@ -53,10 +53,19 @@ class Carried(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self.context = contextvars.copy_context()
         self.ended: asyncio.Future[T] = self._loop.create_future()
-        self.ended.add_done_callback(self._over)
-        self._carrier = self._loop.create_task(self._carry())
+        self.ended.add_done_callback(self._given_up)
+        self._take_up()
 
-    def _over(self, ended: asyncio.Future[T]) -> None:
+    def _take_up(self) -> None:
+        self._carrier = self._loop.create_task(self._carry())
+        self._carrier.add_done_callback(self._let_go)
+
+    def _let_go(self, carrier: asyncio.Task[None]) -> None:
+        if carrier is self._carrier:  # nobody carries the work any more: it has ended, or the task never had its turn
+            self.context.run(self._work.close)
+            self.ended.cancel()
+
+    def _given_up(self, ended: asyncio.Future[T]) -> None:
         if ended.cancelled():
             self._carrier.cancel()
 
@@ -73,7 +82,7 @@ class Carried(Generic[T]):
             return
         if begun is not None:  # it waits, and this task is its own
             self._waits(self._carrier)
-            self._carrier = self._loop.create_task(self._carry(), context=contextvars.copy_context())
+            self._take_up()
             await begun
 
     @types.coroutine

@@ -7,7 +7,6 @@ import contextlib
 import contextvars
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -119,7 +118,8 @@ class LoopEffects:
         self._begun: list[Asked] = []
         self._attempts: dict[str, Attempt] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._inbox: deque[Event | BaseException] = deque()
+        self._inbox: list[Event] = []
+        self._broken: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def drive(self, work: Work[T]) -> asyncio.Future[T]:
@@ -147,7 +147,7 @@ class LoopEffects:
         """All events, waiting for one until then. It is the drive that asks."""
         if not self._inbox:
             await HERE  # what does not wait itself has ended then
-        if not self._inbox:
+        if not self._inbox and self._broken is None:
             self._waiter = self._loop.create_future()
             seconds = None if until is None else max(0, until - self._clock.boot()) / 1000
             timer = None if seconds is None else self._loop.call_later(seconds, self._wake)
@@ -157,12 +157,9 @@ class LoopEffects:
                 self._waiter = None
                 if timer is not None:
                     timer.cancel()
-        events: list[Event] = []
-        while self._inbox:
-            event = self._inbox.popleft()
-            if isinstance(event, BaseException):
-                raise event
-            events.append(event)
+        if self._broken is not None:
+            raise self._broken
+        events, self._inbox = self._inbox, []
         return events
 
     def close(self) -> None:
@@ -172,13 +169,13 @@ class LoopEffects:
 
     def _make(self, here: bool) -> Work[None] | None:
         """Make what was begun: here, if that may be and there is nothing else under way, or in tasks of their own."""
-        begun = [asked for asked in self._begun if self._goes_on(asked.attempt)]
-        self._begun.clear()
-        if here and len(begun) == 1 == len(self._attempts):
+        begun, self._begun = self._begun, []
+        if here and len(begun) == 1 == len(self._attempts) and self._goes_on(begun[0].attempt):
             return self._perform(begun[0])
         for asked in begun:
-            task = self._loop.create_task(self._perform(asked), context=self._carried.context.copy())
-            self._tasks[asked.attempt.path] = task
+            if self._goes_on(asked.attempt):
+                task = self._loop.create_task(self._perform(asked), context=self._carried.context.copy())
+                self._tasks[asked.attempt.path] = task
         return None
 
     def _waits(self, task: asyncio.Task[None]) -> None:
@@ -211,29 +208,36 @@ class LoopEffects:
                 raise
 
         try:
-            outcome = await find(self._handlers, asked.op)(Asked(asked.op, attempt, asked.known, note, confirm))
+            handle = self._handlers.get(type(asked.op)) or find(self._handlers, asked.op)
+            outcome = await handle(Asked(asked.op, attempt, asked.known, note, confirm))
         except asyncio.CancelledError as error:
             if not self._goes_on(attempt):
                 raise  # we cancelled it
             outcome = _escaped(asked, error)
         except (Defect, ModuleNotFoundError) as error:
-            self._tell(error)
+            self._break(error)
             return
         except Exception as error:
-            self._tell(_broken(asked, f"raised {error!r}", error))
+            self._break(_broken(asked, f"raised {error!r}", error))
             return
         except BaseException as error:  # sys.exit() in a step ends the step, not the worker
             outcome = _escaped(asked, error)
         if not isinstance(outcome, (Success, Failure, Again)):
-            self._tell(_broken(asked, f"returned {outcome!r}"))
+            self._break(_broken(asked, f"returned {outcome!r}"))
             return
         if self._goes_on(attempt):
             del self._attempts[attempt.path]
             self._tasks.pop(attempt.path, None)
             self._tell(Ended(attempt.path, attempt.number, outcome))
 
-    def _tell(self, event: Event | BaseException) -> None:
+    def _tell(self, event: Event) -> None:
         self._inbox.append(event)
+        if self._waiter is not None:
+            self._wake()
+
+    def _break(self, error: BaseException) -> None:
+        """End the drive."""
+        self._broken = self._broken or error
         self._wake()
 
     def _wake(self) -> None:

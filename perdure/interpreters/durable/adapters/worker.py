@@ -308,7 +308,7 @@ class Worker(Onlooker):
         on_change: OnChange = "keep",
         rename: Mapping[str, str] | None = None,
         linger: timedelta = timedelta(0),
-        tell: Tell = lambda _: None,
+        tell: Tell | None = None,
     ) -> LoopEffects:
         """Begin to drive a run on this loop, unless it is being driven here already.
 
@@ -333,7 +333,7 @@ class Worker(Onlooker):
         return effects
 
     async def _drive(
-        self, run: Run, call: Call[Any, Any], options: Options, effects: LoopEffects, fresh: bool, tell: Tell
+        self, run: Run, call: Call[Any, Any], options: Options, effects: LoopEffects, fresh: bool, tell: Tell | None
     ) -> Rest:
         with self.store.driving():
             if fresh:
