@@ -132,7 +132,7 @@ def answered(known: Said, decision: Decision) -> Said:
     return {**known, "answer": codec.to_json(decision, Decision)}
 
 
-@attrs.define  # not frozen, which would take three times as long to make, for every attempt
+@attrs.define  # not frozen: every attempt makes one, and who performs it fills in how it is heard
 class Asked:
     """One request to the world: the leaf, and which attempt of it this is.
 

@@ -209,7 +209,8 @@ class LoopEffects:
 
         try:
             handle = self._handlers.get(type(asked.op)) or find(self._handlers, asked.op)
-            outcome = await handle(Asked(asked.op, attempt, asked.known, note, confirm))
+            asked.note, asked.confirm = note, confirm
+            outcome = await handle(asked)
         except asyncio.CancelledError as error:
             if not self._goes_on(attempt):
                 raise  # we cancelled it
