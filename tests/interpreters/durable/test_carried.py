@@ -162,6 +162,38 @@ def test_a_step_that_is_given_up_while_it_waits_is_cancelled_and_the_drive_goes_
     assert ends == ["cancelled"]
 
 
+def test_a_step_that_cancels_its_own_task_and_does_not_wait_has_ended_well() -> None:
+    @step
+    async def cancels() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        return "done"
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        ends = [await outcome(effects, cancels()), await outcome(effects, at_once())]
+        await asyncio.sleep(0)
+        return ends
+
+    assert driven(steps(None), drive) == [Success("done"), Success("p")]
+
+
+def test_a_step_that_cancels_its_own_task_and_waits_fails() -> None:
+    @step
+    async def cancels() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async def drive(effects: LoopEffects) -> Any:
+        await outcome(effects, at_once())
+        return await outcome(effects, cancels())
+
+    failed = driven(steps(None), drive)
+    assert failed.failure().error == "CancelledError"
+
+
 def test_side_by_side_all_steps_have_ended_after_one_turn() -> None:
     async def drive(effects: LoopEffects) -> int:
         for n in range(100):

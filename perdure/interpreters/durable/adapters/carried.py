@@ -80,14 +80,13 @@ class Carried(Generic[T]):
             if not isinstance(error, Exception):
                 raise
             return
-        if begun is not None:  # it waits, and this task is its own
-            self._waits(self._carrier)
+        if begun is not None:  # this task is its own from here on
             self._take_up()
             await begun
 
     @types.coroutine
     def _go_on(self) -> Generator[Any, Any, Awaitable[None] | None]:
-        """Let the work go on, and make what it begins here, until the work has ended or what it has begun waits."""
+        """Let the work go on, and make what it begins here, until the work has ended or this task is another's."""
         run, send, throw = self.context.run, self._work.send, self._work.throw
         until = time.monotonic() + _SHARE
         try:
@@ -96,14 +95,12 @@ class Carried(Generic[T]):
                 if waits is HERE:
                     begun = self._begun(time.monotonic() < until)
                     if begun is not None:
-                        context = self.context.copy()
-                        try:
-                            waits = context.run(begun.send, None)
-                        except StopIteration:
-                            waits = run(send, None)
-                            continue
-                        return _rest(begun, context, waits)
-                    waits = None
+                        rest = self._made(begun)
+                        if rest is not None:
+                            return rest
+                        waits = run(send, None)
+                        continue
+                    waits = None  # the loop has its turn
                 try:
                     yield waits
                 except BaseException as error:
@@ -115,6 +112,21 @@ class Carried(Generic[T]):
             if not self.ended.done():
                 self.ended.set_result(stop.value)
             return None
+
+    def _made(self, begun: Work[None]) -> Awaitable[None] | None:
+        """Make it here; what is left for this task, if that is no longer fit for the work."""
+        context = self.context.copy()
+        try:
+            waits = context.run(begun.send, None)
+        except StopIteration:
+            # It may have cancelled its task, and not waited for that.
+            return _nothing() if self._carrier.cancelling() else None
+        self._waits(self._carrier)
+        return _rest(begun, context, waits)
+
+
+async def _nothing() -> None:
+    pass
 
 
 @types.coroutine
