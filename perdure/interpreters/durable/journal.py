@@ -89,7 +89,7 @@ class Journal(Transactions):
             Fenced: The claim no longer holds. Nothing was written.
             Corrupt: One of its numbers is taken by another entry. Nothing was written.
         """
-        return self._transact(lambda: self._write(batch), lambda: self._recorded(batch))
+        return self._transact(self._write, self._recorded, batch)
 
     def commit_many(self, batches: Sequence[Batch]) -> list[bool | Exception]:
         """Write several batches in one commit, each of them all or nothing: what it returned, or why it was refused."""

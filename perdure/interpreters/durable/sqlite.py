@@ -14,7 +14,7 @@ import queue
 import random
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 import attrs
 
@@ -25,6 +25,7 @@ from perdure.interpreters.durable.ports import Batch, Claim, Entry, Gate, Outsid
 from perdure.interpreters.durable.transactions import tried
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 #: How long a busy database is tried again, in seconds.
 PATIENCE: Final = 60.0
@@ -96,19 +97,19 @@ class SqliteStore:
         return await self._read(self.journal.database_id)
 
     async def find(self, run_id: str) -> Run | None:
-        return await self._read(functools.partial(self.journal.find, run_id))
+        return await self._read(self.journal.find, run_id)
 
     async def entries(self, run_id: str) -> Sequence[Entry]:
-        return await self._read(functools.partial(self.journal.entries, run_id))
+        return await self._read(self.journal.entries, run_id)
 
     async def gates(self, run_id: str) -> Sequence[Gate]:
-        return await self._read(functools.partial(self.journal.gates, run_id))
+        return await self._read(self.journal.gates, run_id)
 
     async def outside(self, run_id: str, awaits: tuple[str, ...]) -> Outside:
-        return await self._read(functools.partial(self.journal.outside, run_id, awaits))
+        return await self._read(self.journal.outside, run_id, awaits)
 
     async def start(self, run: Run) -> Run:
-        return await self._write(functools.partial(self.journal.start, run))
+        return await self._write(self.journal.start, run)
 
     async def claim(
         self, run_id: str, owner: str, *, seen: int, lease: int | None, last: int, lease_until: int, epoch: str
@@ -117,13 +118,13 @@ class SqliteStore:
         return await self._write(functools.partial(claim, lease_until=lease_until, epoch=epoch), joins=False)
 
     async def commit(self, batch: Batch) -> bool:
-        return await self._write(functools.partial(self.journal.commit, batch))
+        return await self._write(self.journal.commit, batch)
 
     async def renew(self, claim: Claim, lease_until: int) -> None:
-        await self._write(functools.partial(self.journal.renew, claim, lease_until))
+        await self._write(self.journal.renew, claim, lease_until)
 
     async def expire(self, claim: Claim, path: str, number: int) -> bool:
-        return await self._write(functools.partial(self.journal.expire, claim, path, number), joins=False)
+        return await self._write(self.journal.expire, claim, path, number, joins=False)
 
     def changed(self) -> bool:
         seen = _seen.get(self._seen)
@@ -158,27 +159,29 @@ class SqliteStore:
 
     async def ask_cancel(self, run_id: str, reason: str, now: int) -> Run:
         """As `Journal.ask_cancel`."""
-        return await self._write(functools.partial(self.journal.ask_cancel, run_id, reason, now), joins=False)
+        return await self._write(self.journal.ask_cancel, run_id, reason, now, joins=False)
 
     async def signals(self, run_id: str) -> Sequence[SignalRow]:
         """As `Journal.signals`."""
-        return await self._read(functools.partial(self.journal.signals, run_id))
+        return await self._read(self.journal.signals, run_id)
 
     # -- where writes run --------------------------------------------------------------------------------------------
 
-    async def _read(self, call: Callable[[], T]) -> T:
+    async def _read(self, call: Callable[[*Ts], T], *given: *Ts) -> T:
         try:
-            return call()
+            return call(*given)
         except Busy:
-            return await _patiently(functools.partial(self._in_thread, call, joins=False))
+            return await _patiently(functools.partial(self._in_thread, functools.partial(call, *given), joins=False))
 
-    async def _write(self, call: Callable[[], T], *, joins: bool = True) -> T:
+    async def _write(self, call: Callable[[*Ts], T], *given: *Ts, joins: bool = True) -> T:
         try:
             if self._drives <= 1 or (self._fast and not joins):
-                return call()
-            return await (self._in_turn(call) if self._fast else self._in_thread(call, joins=joins))
+                return call(*given)
+            later = functools.partial(call, *given)
+            return await (self._in_turn(later) if self._fast else self._in_thread(later, joins=joins))
         except Busy:
-            return await _patiently(functools.partial(self._in_thread, call, joins=joins))
+            later = functools.partial(call, *given)
+            return await _patiently(functools.partial(self._in_thread, later, joins=joins))
 
     def _in_turn(self, call: Callable[[], T]) -> asyncio.Future[T]:
         """Share one commit with whatever else this turn of the loop has to write: a hop would cost more than it."""

@@ -5,10 +5,11 @@ None is open across anything slow, and each may be made again: what is there alr
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from perdure.interpreters.durable import reserve
 from perdure.interpreters.durable.database import Busy, Database, explained
@@ -16,6 +17,7 @@ from perdure.interpreters.durable.errors import DiskFull, DurableError, Unavaila
 from perdure.interpreters.durable.questions import Questions
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def tried(call: Callable[[], T], catches: type[Exception] = DurableError) -> T | Exception:
@@ -26,7 +28,7 @@ def tried(call: Callable[[], T], catches: type[Exception] = DurableError) -> T |
         return error
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     return None
 
 
@@ -86,22 +88,23 @@ class Transactions(Questions):
                 raise
             return answers
 
-    def _transact(self, body: Callable[[], T], found: Callable[[], T | None] = _nothing) -> T:
+    def _transact(self, body: Callable[[*Ts], T], found: Callable[[*Ts], T | None] = _nothing, /, *given: *Ts) -> T:
         """Run `body` in a transaction, or in the one that is open.
 
         Args:
             body: What is said. If it raises a `DurableError`, it has written nothing.
             found: Looks whether it is there all the same: where a commit raises, it may have been done.
+            given: What both are called with.
         """
         with self._writing:
             if self._joined:
-                return body()
+                return body(*given)
             try:
                 execute = self._begin()
-                answer = body()
+                answer = body(*given)
                 execute("COMMIT")
             except sqlite3.Error as error:
-                return self._settled(error, found)
+                return self._settled(error, functools.partial(found, *given))
             except (UnicodeEncodeError, OverflowError) as error:
                 self._undo(error)
                 raise Unusable(f"this cannot be stored: {error}") from error
