@@ -84,6 +84,13 @@ MUTANTS = (
         100,
     ),
     Mutant(
+        "what begins meets what was given up",
+        "drive",
+        "        if self._effects.leaving:",
+        "        if False:",
+        1000,
+    ),
+    Mutant(
         "`once` is run again",
         "drive",
         'if op.repeat == "once" and (voided or',

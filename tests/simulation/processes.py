@@ -7,7 +7,7 @@ or several batches in one commit, and says what it has to say to a database that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 from returns.result import Failure, Success
@@ -375,6 +375,10 @@ class SimulatedStore:
         return before != self._seen
 
 
+#: For how long what was given up is thought to be about to end, in milliseconds.
+_LEAVING: Final = 20_000
+
+
 class SimulatedEffects:
     """Performs leaves in virtual time, and tells the books."""
 
@@ -382,6 +386,7 @@ class SimulatedEffects:
         self._process, self._run_id = process, run_id
         self.claim: Claim | None = None
         self._actors: dict[str, Actor] = {}
+        self._leaving: dict[str, tuple[Actor, int]] = {}
         self._events: list[Event] = []
         self._waiter: Actor | None = None
         if process.stopping:
@@ -396,14 +401,24 @@ class SimulatedEffects:
     def start(self, asked: Asked) -> None:
         world = self._process.world
         assert self.claim is not None
+        if self.leaving:
+            raise Violation("what was given up ends before anything begins", f"{list(self._leaving)} still act")
         world.books.starts(asked, self.claim)
         name = f"{self._process.name} {asked.attempt.path}"
         self._actors[asked.attempt.path] = world.scheduler.spawn(name, self._process, self._perform(asked, self.claim))
 
     def cancel(self, path: str) -> None:
         actor = self._actors.pop(path, None)
-        if actor is not None and self._process.world.cuts():
+        if actor is None:
+            return
+        if self._process.world.cuts():
             self._process.world.scheduler.end(lambda other: other is actor)
+        else:
+            self._leaving[actor.name] = actor, self._process.world.scheduler.time + _LEAVING
+
+    @property
+    def leaving(self) -> bool:
+        return any(until > self._process.world.scheduler.time for _, until in self._leaving.values())
 
     async def next(self, until: int | None) -> Sequence[Event]:
         world = self._process.world
@@ -431,6 +446,10 @@ class SimulatedEffects:
         if self._actors.get(attempt.path) is me:
             del self._actors[attempt.path]
             self.tell(Ended(attempt.path, attempt.number, made.answer))
+        elif me is not None and self._leaving.get(me.name, (None, 0))[0] is me:
+            del self._leaving[me.name]
+            if self._waiter is not None:
+                self._waiter.wake()
 
     async def _asks(self, asked: Asked) -> Answer | Again:
         """What comes of a step that asks people. It knows what was said to the attempts before it."""

@@ -386,9 +386,11 @@ class Drive:
         return entry
 
     def _start(self) -> None:
-        starting, self._starting = self._starting, []
         if self._approvals.unheard:
             self._approvals.hand_over()
+        if self._effects.leaving:  # what begins must not meet it
+            return
+        starting, self._starting = self._starting, []
         for asked in starting:
             running = self._running.get(asked.attempt.path)
             if running is None or running.attempt is not asked.attempt:

@@ -149,6 +149,10 @@ class Idle:
     def cancel(self, path: str) -> None:
         """Nothing runs."""
 
+    @property
+    def leaving(self) -> bool:
+        return False
+
     async def next(self, until: int | None) -> Sequence[Event]:
         return [Stop("foresight")]
 

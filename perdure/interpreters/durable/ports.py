@@ -353,6 +353,11 @@ class Effects(Protocol):
         """Give up the attempt of this path; what it answers later is dropped."""
         ...
 
+    @property
+    def leaving(self) -> bool:
+        """Whether something that was given up may still act. When that is over, `next` returns."""
+        ...
+
     async def next(self, until: int | None) -> Sequence[Event]:
         """All events since the last call, waiting for one until `until` (milliseconds since boot; None: for ever)."""
         ...

@@ -110,6 +110,10 @@ class VirtualEffects:
     def cancel(self, path: str) -> None:
         self._running.pop(path, None)
 
+    @property
+    def leaving(self) -> bool:
+        return False
+
     async def next(self, until: int | None) -> Sequence[Event]:
         while self._due and self._running.get(self._due[0][2]) != self._due[0][3]:
             heapq.heappop(self._due)  # given up

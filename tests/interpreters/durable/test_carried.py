@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import contextvars
 import time
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import driven
 from returns.result import Success
 
-from perdure import step
+import perdure
+from perdure import Do, fallback, step, workflow
 from perdure.core.asked import Asked, Attempt
 from perdure.core.effect import Effect
 from perdure.core.leaves import Step
@@ -22,6 +25,7 @@ from perdure.interpreters.durable.adapters.effects import LoopEffects
 from perdure.interpreters.durable.ports import Ended
 from perdure.interpreters.handlers import attempt, steps
 
+SAID: list[str] = []
 LEFT: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="nothing")
 
 
@@ -39,6 +43,27 @@ async def outcome(effects: LoopEffects, effect: Effect[Any, Any]) -> Any:
 @step
 async def at_once() -> str:
     return attempt().path
+
+
+@step(timeout=timedelta(milliseconds=20))
+async def leaves_slowly() -> str:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.05)  # as it takes time to end the tree of an agent
+        SAID.append("left")
+    return "never"
+
+
+@step
+async def follows() -> str:
+    SAID.append("began")
+    return "second"
+
+
+@workflow
+def both() -> Do[str]:
+    return (yield from fallback(leaves_slowly(), follows()))
 
 
 def test_a_step_that_waits_stays_in_its_task() -> None:
@@ -192,6 +217,78 @@ def test_a_step_that_cancels_its_own_task_and_waits_fails() -> None:
 
     failed = driven(steps(None), drive)
     assert failed.failure().error == "CancelledError"
+
+
+def test_the_drive_is_told_when_what_was_given_up_has_ended() -> None:
+    said: list[str] = []
+
+    @step
+    async def leaves_slowly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            said.append("left")
+
+    async def drive(effects: LoopEffects) -> bool:
+        effects.start(asked(leaves_slowly()))
+        assert list(await effects.next(SystemClock().boot() + 20)) == []
+        assert not effects.leaving
+        effects.cancel("p")
+        assert effects.leaving
+        assert list(await effects.next(None)) == []
+        said.append("told")
+        return effects.leaving
+
+    assert driven(steps(None), drive) is False
+    assert said == ["left", "told"]
+
+
+def test_no_step_of_a_run_begins_before_what_was_given_up_has_ended(tmp_path: Path) -> None:
+    async def main() -> Any:
+        async with await perdure.open_async(tmp_path / "runs.db") as store:
+            return await (await store.start(both())).result()
+
+    SAID.clear()
+    assert asyncio.run(main()) == Success("second")
+    assert SAID == ["left", "began"]
+
+
+def test_what_never_ends_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.interpreters.durable.adapters.effects._LEAVING", 0.05)
+    over = asyncio.Event()
+
+    @step
+    async def stays() -> None:
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    async def drive(effects: LoopEffects) -> bool:
+        effects.start(asked(stays()))
+        assert list(await effects.next(SystemClock().boot() + 20)) == []
+        effects.cancel("p")
+        assert list(await effects.next(None)) == []
+        over.set()
+        return effects.leaving
+
+    assert driven(steps(None), drive) is False
+
+
+def test_what_was_begun_is_made_whatever_the_drive_waits_for() -> None:
+    made = asyncio.Event()
+
+    @step
+    async def sets() -> None:
+        made.set()
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        effects.start(asked(sets()))
+        await made.wait()  # as for a database that is busy
+        return list(await effects.next(None))
+
+    assert driven(steps(None), drive) == [Ended("p", 1, Success(None))]
 
 
 def test_side_by_side_all_steps_have_ended_after_one_turn() -> None:

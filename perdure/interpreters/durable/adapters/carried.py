@@ -38,7 +38,8 @@ class Carried(Generic[T]):
 
     Args:
         work: It awaits `HERE`, and whatever a task can.
-        begun: Makes what the work has begun. Told whether that may be done here, it may return one coroutine for it.
+        begun: Makes what the work has begun, whenever it waits. Told whether that may be done here, it may return one
+            coroutine for it.
         waits: Told which task that coroutine has for its own, when it first waits.
 
     Attributes:
@@ -101,6 +102,8 @@ class Carried(Generic[T]):
                         waits = run(send, None)
                         continue
                     waits = None  # the loop has its turn
+                else:
+                    self._begun(False)
                 try:
                     yield waits
                 except BaseException as error:

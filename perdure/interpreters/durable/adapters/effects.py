@@ -8,7 +8,7 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 from returns.result import Failure, Success
@@ -21,6 +21,10 @@ from perdure.interpreters.durable.ports import Ended, Event, Noted, Stop, Wonder
 from perdure.interpreters.handlers import find, making
 
 T = TypeVar("T")
+
+#: For how long what was given up is thought to be about to end, in seconds: as long as it can take until nothing is
+#: left of an agent.
+_LEAVING: Final = 20.0
 
 
 class Threads:
@@ -118,6 +122,8 @@ class LoopEffects:
         self._begun: list[Asked] = []
         self._attempts: dict[str, Attempt] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._stirred = False
         self._inbox: list[Event] = []
         self._broken: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -138,6 +144,19 @@ class LoopEffects:
         task = self._tasks.pop(path, None)
         if task is not None:
             task.cancel()
+            self._leaving.add(task)
+            task.add_done_callback(self._gone)
+            self._loop.call_later(_LEAVING, self._gone, task)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._leaving.discard(task)
+        self._stirred = True
+        self._wake()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether something that was given up has not ended, and may yet do so."""
+        return bool(self._leaving)
 
     def stop(self, why: str) -> None:
         """Let the drive come to rest. Call it on the loop's thread."""
@@ -147,7 +166,7 @@ class LoopEffects:
         """All events, waiting for one until then. It is the drive that asks."""
         if not self._inbox:
             await HERE  # what does not wait itself has ended then
-        if not self._inbox and self._broken is None:
+        if not (self._inbox or self._broken or self._stirred):
             self._waiter = self._loop.create_future()
             seconds = None if until is None else max(0, until - self._clock.boot()) / 1000
             timer = None if seconds is None else self._loop.call_later(seconds, self._wake)
@@ -159,7 +178,7 @@ class LoopEffects:
                     timer.cancel()
         if self._broken is not None:
             raise self._broken
-        events, self._inbox = self._inbox, []
+        events, self._inbox, self._stirred = self._inbox, [], False
         return events
 
     def close(self) -> None:
