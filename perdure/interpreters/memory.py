@@ -31,6 +31,8 @@ Send: TypeAlias = MemoryObjectSendStream[tuple[str, Answer | Defect]]
 Receive: TypeAlias = MemoryObjectReceiveStream[tuple[str, Answer | Defect]]
 
 _RUN_ID = "memory"
+#: How long what was given up may take to end, in seconds; as on a database.
+_LEAVING = 20.0
 
 
 async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, object]) -> Outcome[A, E | Cancelled]:
@@ -71,15 +73,17 @@ async def _drive(
     receive: Receive,
 ) -> Defect | None:
     """Answer requests until the machine has ended; what a branch found to be a defect is returned."""
-    scopes: dict[str, anyio.CancelScope] = {}
+    scopes: dict[str, tuple[anyio.CancelScope, anyio.Event]] = {}
 
     async def work(request: Request) -> None:
-        with anyio.CancelScope() as scopes[request.key]:
+        scope, ended = scopes[request.key] = anyio.CancelScope(), anyio.Event()
+        with scope:
             try:
                 answer: Answer | Defect = await _answer(request.key, request.op, table, answers)
             except Defect as defect:
                 answer = defect
             send.send_nowait((request.key, answer))
+        ended.set()
 
     while machine.outcome is None:
         fresh = machine.fresh()
@@ -94,9 +98,13 @@ async def _drive(
             return answer
         if key in machine.pending:
             machine.reply(key, answer)
-        while machine.cancelled:
-            if scope := scopes.pop(machine.cancelled.pop(), None):
-                scope.cancel()
+        leaving = [scopes.pop(key) for key in machine.cancelled if key in scopes]
+        machine.cancelled.clear()
+        for scope, _ in leaving:
+            scope.cancel()
+        with anyio.move_on_after(_LEAVING):  # what begins must not meet what was given up
+            for _, ended in leaving:
+                await ended.wait()
     return None
 
 

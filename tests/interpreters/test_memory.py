@@ -126,6 +126,29 @@ def test_the_loser_of_a_race_is_cancelled(run: Any) -> None:
     assert run(timeout(sleep(LONG), QUICK)) == Failure(TimedOut(QUICK))
 
 
+def test_nothing_begins_before_the_loser_of_a_race_has_ended(run: Any) -> None:
+    said: list[str] = []
+
+    @step
+    async def leaves_slowly() -> str:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.02)  # as it takes time to end the tree of an agent
+            said.append("left")
+        return "never"
+
+    @step
+    async def follows() -> str:
+        said.append("began")
+        return "second"
+
+    raced = race(leaves_slowly(), plain(1)).bind(lambda _: follows())
+    assert run(raced) == Success("second")
+    assert said == ["left", "began"]
+
+
 def test_a_failure_cancels_the_siblings(run: Any) -> None:
     assert run(parallel(sleep(LONG), typed(0))) == Failure(Refused("zero"))
 
