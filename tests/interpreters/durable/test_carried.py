@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
+import sys
 import time
+import weakref
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from perdure.interpreters.handlers import attempt, steps
 
 SAID: list[str] = []
 LEFT: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="nothing")
+HELD: contextvars.ContextVar[Any] = contextvars.ContextVar("held")
 
 
 def asked(effect: Effect[Any, Any], path: str = "p", number: int = 1) -> Asked:
@@ -201,6 +205,86 @@ def test_a_step_that_cancels_its_own_task_and_does_not_wait_has_ended_well() -> 
         return ends
 
     assert driven(steps(None), drive) == [Success("done"), Success("p")]
+
+
+def test_a_step_that_keeps_its_task_cannot_cancel_what_follows() -> None:
+    @step
+    async def cancels_later() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_later(0.005, task.cancel)
+        return "done"
+
+    @step
+    async def waits() -> str:
+        await asyncio.sleep(0.05)
+        return "done too"
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        return [await outcome(effects, cancels_later()), await outcome(effects, waits())]
+
+    assert driven(steps(None), drive) == [Success("done"), Success("done too")]
+
+
+def test_the_name_that_a_step_gives_its_task_is_not_the_next_step_s() -> None:
+    @step
+    async def names() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        found = task.get_name()
+        task.set_name("mine")
+        return found
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        return [await outcome(effects, names()) for _ in range(2)]
+
+    assert Success("mine") not in driven(steps(None), drive)
+
+
+def test_no_exception_is_being_handled_where_the_drive_or_a_step_goes_on() -> None:
+    @step
+    async def raises_after_another() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        raise KeyError("its own")
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        await outcome(effects, at_once())
+        handled = [sys.exc_info()[1]]
+        failed = await outcome(effects, raises_after_another())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        return [*handled, sys.exc_info()[1], failed.failure().__cause__.__context__]
+
+    assert driven(steps(None), drive) == [None, None, None]
+
+
+def test_nothing_of_a_drive_that_has_ended_is_kept() -> None:
+    class Kept:
+        pass
+
+    async def drive(effects: LoopEffects) -> weakref.ref[Any]:
+        HELD.set(Kept())
+        await outcome(effects, at_once())
+        return weakref.ref(HELD.get())
+
+    async def once() -> weakref.ref[Any]:
+        effects = LoopEffects({Step: steps(None)})
+        return await effects.drive(drive(effects))
+
+    async def main() -> bool:
+        kept = await once()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return kept() is None
+
+    gc.disable()
+    try:
+        assert asyncio.run(main())
+    finally:
+        gc.enable()
 
 
 def test_a_step_that_cancels_its_own_task_and_waits_fails() -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import time
 import types
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -20,7 +22,7 @@ T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, T]
 
 #: How long what never waits may go on before the loop has its turn, in seconds.
-_SHARE: Final = 0.005
+_SHARE: Final = 0.001
 
 
 class _Here:
@@ -65,6 +67,8 @@ class Carried(Generic[T]):
         if carrier is self._carrier:  # nobody carries the work any more: it has ended, or the task never had its turn
             self.context.run(self._work.close)
             self.ended.cancel()
+            if not carrier.cancelled():
+                carrier.exception()  # `ended` has told it
 
     def _given_up(self, ended: asyncio.Future[T]) -> None:
         if ended.cancelled():
@@ -73,6 +77,8 @@ class Carried(Generic[T]):
     async def _carry(self) -> None:
         try:
             begun = await self._go_on()
+        except GeneratorExit:
+            raise  # the loop is closed, and nobody is there to be told
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self.ended.cancel()
@@ -90,16 +96,16 @@ class Carried(Generic[T]):
         """Let the work go on, and make what it begins here, until the work has ended or this task is another's."""
         run, send, throw = self.context.run, self._work.send, self._work.throw
         until = time.monotonic() + _SHARE
+        thrown: list[BaseException] = []
         try:
-            waits = run(send, None)
             while True:
+                waits = run(throw, thrown.pop()) if thrown else run(send, None)
                 if waits is HERE:
                     begun = self._begun(time.monotonic() < until)
                     if begun is not None:
                         rest = self._made(begun)
                         if rest is not None:
                             return rest
-                        waits = run(send, None)
                         continue
                     waits = None  # the loop has its turn
                 else:
@@ -107,9 +113,7 @@ class Carried(Generic[T]):
                 try:
                     yield waits
                 except BaseException as error:
-                    waits = run(throw, error)
-                else:
-                    waits = run(send, None)
+                    thrown.append(error)  # for later: whatever runs in here would be run on account of it
                 until = time.monotonic() + _SHARE
         except StopIteration as stop:
             if not self.ended.done():
@@ -117,15 +121,21 @@ class Carried(Generic[T]):
             return None
 
     def _made(self, begun: Work[None]) -> Awaitable[None] | None:
-        """Make it here; what is left for this task, if that is no longer fit for the work."""
-        context = self.context.copy()
+        """Make it here. What is left for this task, where it is no longer fit to carry anything else."""
+        context, before = self.context.copy(), _known(self._carrier)
         try:
             waits = context.run(begun.send, None)
         except StopIteration:
-            # It may have cancelled its task, and not waited for that.
-            return _nothing() if self._carrier.cancelling() else None
-        self._waits(self._carrier)
-        return _rest(begun, context, waits)
+            pass
+        else:
+            self._waits(self._carrier)
+            return _rest(begun, context, waits)
+        return None if _known(self._carrier) == before else _nothing()
+
+
+def _known(task: asyncio.Task[None]) -> tuple[int, int, int, str]:
+    """Changes where somebody has taken a task for its own: keeps it, to cancel it later, has cancelled or named it."""
+    return sys.getrefcount(task), weakref.getweakrefcount(task), task.cancelling(), task.get_name()
 
 
 async def _nothing() -> None:
@@ -135,13 +145,13 @@ async def _nothing() -> None:
 @types.coroutine
 def _rest(work: Work[None], context: contextvars.Context, waits: object) -> Generator[Any, Any, None]:
     """Run in its context what has come to wait."""
+    thrown: list[BaseException] = []
     try:
         while True:
             try:
                 yield waits
             except BaseException as error:
-                waits = context.run(work.throw, error)
-            else:
-                waits = context.run(work.send, None)
+                thrown.append(error)
+            waits = context.run(work.throw, thrown.pop()) if thrown else context.run(work.send, None)
     except StopIteration:
         return

@@ -130,8 +130,9 @@ class LoopEffects:
 
     def drive(self, work: Work[T]) -> asyncio.Future[T]:
         """Run the drive that performs its leaves here, as a task would."""
-        self._carried = Carried(work, self._make, self._waits)
-        return self._carried.ended
+        carried = Carried(work, self._make, self._waits)
+        self._context = carried.context
+        return carried.ended
 
     def start(self, asked: Asked) -> None:
         """Begin one attempt, as soon as the drive asks what becomes of it."""
@@ -193,7 +194,7 @@ class LoopEffects:
             return self._perform(begun[0])
         for asked in begun:
             if self._goes_on(asked.attempt):
-                task = self._loop.create_task(self._perform(asked), context=self._carried.context.copy())
+                task = self._loop.create_task(self._perform(asked), context=self._context.copy())
                 self._tasks[asked.attempt.path] = task
         return None
 
