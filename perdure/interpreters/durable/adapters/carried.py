@@ -100,21 +100,21 @@ class Carried(Generic[T]):
         try:
             while True:
                 waits = run(throw, thrown.pop()) if thrown else run(send, None)
-                if waits is HERE:
-                    begun = self._begun(time.monotonic() < until)
-                    if begun is not None:
-                        rest = self._made(begun)
-                        if rest is not None:
-                            return rest
-                        continue
-                    waits = None  # the loop has its turn
-                else:
+                if waits is not HERE:
                     self._begun(False)
-                try:
-                    yield waits
-                except BaseException as error:
-                    thrown.append(error)  # for later: whatever runs in here would be run on account of it
-                until = time.monotonic() + _SHARE
+                    until = yield from _waited(waits, thrown)
+                    continue
+                if time.monotonic() >= until:
+                    until = yield from _waited(None, thrown)
+                    if thrown:
+                        continue
+                begun = self._begun(True)
+                if begun is None:
+                    until = yield from _waited(None, thrown)
+                    continue
+                rest = self._made(begun)
+                if rest is not None:
+                    return rest
         except StopIteration as stop:
             if not self.ended.done():
                 self.ended.set_result(stop.value)
@@ -133,6 +133,17 @@ class Carried(Generic[T]):
         return None if _known(self._carrier) == before else _nothing()
 
 
+def _waited(waits: object, thrown: list[BaseException]) -> Generator[Any, Any, float]:
+    """Wait for something, or for a turn of the loop, and keep what is raised then: whatever is run where it is caught
+    would be run on account of it. Returns when the loop is to have its next turn.
+    """
+    try:
+        yield waits
+    except BaseException as error:
+        thrown.append(error)
+    return time.monotonic() + _SHARE
+
+
 def _known(task: asyncio.Task[None]) -> tuple[int, int, int, str]:
     """Changes where somebody has taken a task for its own: keeps it, to cancel it later, has cancelled or named it."""
     return sys.getrefcount(task), weakref.getweakrefcount(task), task.cancelling(), task.get_name()
@@ -148,10 +159,7 @@ def _rest(work: Work[None], context: contextvars.Context, waits: object) -> Gene
     thrown: list[BaseException] = []
     try:
         while True:
-            try:
-                yield waits
-            except BaseException as error:
-                thrown.append(error)
+            yield from _waited(waits, thrown)
             waits = context.run(work.throw, thrown.pop()) if thrown else context.run(work.send, None)
     except StopIteration:
         return
