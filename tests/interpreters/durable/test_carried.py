@@ -448,6 +448,34 @@ def test_work_that_is_given_up_between_two_tasks_ends_like_any_other() -> None:
     asyncio.run(main())
 
 
+def test_a_loop_whose_tasks_are_eager_makes_no_difference() -> None:
+    @step
+    async def waits(n: int) -> int:
+        await asyncio.sleep(0)
+        return n
+
+    @step
+    async def quick(n: int) -> int:
+        return n
+
+    async def drive(effects: LoopEffects) -> list[Any]:
+        one_by_one = [await outcome(effects, make(n)) for n in range(3) for make in (quick, waits)]
+        for n, make in enumerate((quick, waits, quick, waits)):
+            effects.start(asked(make(n), f"p{n}"))
+        beside: list[Any] = []
+        while len(beside) < 4:
+            beside += await effects.next(None)
+        return [*one_by_one, sorted(event.outcome.unwrap() for event in beside)]
+
+    async def main() -> list[Any]:
+        # Python 3.12 brought them; before, this is one more test of tasks that are not.
+        asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory", None))
+        effects = LoopEffects({Step: steps(None)})
+        return await effects.drive(drive(effects))
+
+    assert asyncio.run(main()) == [Success(n) for n in range(3) for _ in range(2)] + [[0, 1, 2, 3]]
+
+
 def test_a_loop_that_closes_ends_the_work() -> None:
     seen: list[str] = []
 

@@ -57,11 +57,15 @@ class Carried(Generic[T]):
         self.context = contextvars.copy_context()
         self.ended: asyncio.Future[T] = self._loop.create_future()
         self.ended.add_done_callback(self._given_up)
+        self._carrier: asyncio.Task[None] | None = None
         self._take_up()
 
     def _take_up(self) -> None:
-        self._carrier = self._loop.create_task(self._carry())
-        self._carrier.add_done_callback(self._let_go)
+        before = self._carrier
+        carrier = self._loop.create_task(self._carry())
+        if self._carrier is before:  # else it is eager, and has begun
+            self._carrier = carrier
+        carrier.add_done_callback(self._let_go)
 
     def _let_go(self, carrier: asyncio.Task[None]) -> None:
         if carrier is self._carrier:  # nobody carries the work any more: it has ended, or the task never had its turn
@@ -71,10 +75,11 @@ class Carried(Generic[T]):
                 carrier.exception()  # `ended` has told it
 
     def _given_up(self, ended: asyncio.Future[T]) -> None:
-        if ended.cancelled():
+        if ended.cancelled() and self._carrier is not None:
             self._carrier.cancel()
 
     async def _carry(self) -> None:
+        self._carrier = asyncio.current_task()
         try:
             begun = await self._go_on()
         except GeneratorExit:
@@ -122,15 +127,17 @@ class Carried(Generic[T]):
 
     def _made(self, begun: Work[None]) -> Awaitable[None] | None:
         """Make it here. What is left for this task, where it is no longer fit to carry anything else."""
-        context, before = self.context.copy(), _known(self._carrier)
+        carrier = self._carrier
+        assert carrier is not None, "it makes it"
+        context, before = self.context.copy(), _known(carrier)
         try:
             waits = context.run(begun.send, None)
         except StopIteration:
             pass
         else:
-            self._waits(self._carrier)
+            self._waits(carrier)
             return _rest(begun, context, waits)
-        return None if _known(self._carrier) == before else _nothing()
+        return None if _known(carrier) == before else _nothing()
 
 
 def _waited(waits: object, thrown: list[BaseException]) -> Generator[Any, Any, float]:

@@ -195,7 +195,8 @@ class LoopEffects:
         for asked in begun:
             if self._goes_on(asked.attempt):
                 task = self._loop.create_task(self._perform(asked), context=self._context.copy())
-                self._tasks[asked.attempt.path] = task
+                if not task.done():  # as it may be on a loop whose tasks are eager
+                    self._tasks[asked.attempt.path] = task
         return None
 
     def _waits(self, task: asyncio.Task[None]) -> None:
