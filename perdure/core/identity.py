@@ -65,9 +65,7 @@ class Path:
         """The key of the next use of `name` here."""
         n = self.used.get(name, 0) + 1
         self.used[name] = n
-        return self.join(name if n == 1 else f"{name}#{n}")
-
-    def join(self, leaf: str) -> str:
+        leaf = name if n == 1 else f"{name}#{n}"
         if not self.text:
             return leaf
         if len(self.text) > _LONGEST_PATH:  # ten thousand scopes deep, a key must still be a key

@@ -279,14 +279,14 @@ class Machine(Generic[A, E]):
         """Go down to the next leaf, pushing frames."""
         while True:
             match effect:
-                case Then():
-                    fiber.frames.append(effect)
-                    effect = effect.source
                 case Op():
                     key = fiber.path.key(effect.name)
                     request = fiber.request = self.pending[key] = Request(key, effect, fiber)
                     self._fresh.append(request)
                     return BLOCKED, None
+                case Then():
+                    fiber.frames.append(effect)
+                    effect = effect.source
                 case Pure():
                     return VALUE, effect.value
                 case Fail():
