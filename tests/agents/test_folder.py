@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
@@ -12,9 +13,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from scenes import QUICK, fresh_mark
+from returns.result import Success
+from scenes import QUICK, alive, fresh_mark, limits, python
 
+import perdure
+from perdure import Do, race, run_in_memory, step, workflow
 from perdure.agents.folder import held
+from perdure.agents.process import run_process
 
 
 @pytest.fixture
@@ -62,3 +67,50 @@ def test_where_the_file_system_has_no_locks_nobody_waits(tmp_path: Path, monkeyp
     monkeypatch.setattr(sys.modules["fcntl"], "flock", flock)
 
     assert hold(tmp_path, {}) == -1
+
+
+STUBBORN = """
+    import os, signal, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(os.getpid(), flush=True)
+    while True: time.sleep(1000)
+"""
+
+
+@step
+async def works(folder: str) -> str:
+    def told(line: str) -> bool:
+        Path(folder, "new").write_text(line)
+        Path(folder, "new").rename(Path(folder, "pid"))
+        return False
+
+    await run_process(python(Path(folder), STUBBORN), told, mark=fresh_mark(), limits=limits())
+    return "never"
+
+
+@step(timeout=timedelta(seconds=60))
+async def sees_it_work(folder: str) -> str:
+    while not Path(folder, "pid").exists():
+        await anyio.sleep(0.01)
+    return "it works"
+
+
+@step
+def looks(folder: str) -> bool:
+    return alive(int(Path(folder, "pid").read_text()))
+
+
+@workflow
+def works_and_looks(folder: str) -> Do[bool]:
+    yield from race(works(folder), sees_it_work(folder))
+    return (yield from looks(folder))
+
+
+def test_a_step_after_a_lost_race_meets_nothing_of_what_was_given_up(tmp_path: Path) -> None:
+    async def durably() -> object:
+        async with await perdure.open_async(tmp_path / "runs.db") as store:
+            return await (await store.start(works_and_looks(str(tmp_path)))).result()
+
+    assert asyncio.run(durably()) == Success(False)
+    Path(tmp_path, "pid").unlink()
+    assert asyncio.run(run_in_memory(works_and_looks(str(tmp_path)))) == Success(False)
