@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from perdure.core.asked import Handler
+from perdure.core.asked import Asked, Attempt, Handler
+from perdure.core.effect import Op
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.adapters.effects import LoopEffects
 
 T = TypeVar("T")
+
+
+def asked(effect: Any, path: str = "p", number: int = 1) -> Asked:
+    """What a drive hands over to begin an attempt."""
+    assert isinstance(effect, Op)
+    return Asked(effect, Attempt("run", path, number, "key"))
 
 
 def driven(

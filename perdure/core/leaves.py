@@ -225,10 +225,6 @@ class Step(Op[A_co, E_co]):
     kwargs: Mapping[str, Any] = {}
 
     @property
-    def kind(self) -> str:
-        return "step"
-
-    @property
     def name(self) -> str:
         return self.task.name
 

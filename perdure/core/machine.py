@@ -188,8 +188,7 @@ class Machine(Generic[A, E]):
             self._step(fiber, VALUE, outcome.unwrap())
         else:
             self._step(fiber, ERROR, outcome.failure())
-        if self._todo:
-            self._drain()
+        self._drain()
 
     def result(self) -> Outcome[A, E | Cancelled]:
         """The outcome of a run that has ended."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from perdure.core.asked import (
     Again,
@@ -27,7 +27,24 @@ from perdure.core.effect import Op
 from perdure.core.faults import Defect
 from perdure.core.leaves import Step
 
-__all__ = ["Again", "Answer", "Asked", "Attempt", "Handler", "Handlers", "Thread", "attempt", "find", "making", "steps"]
+#: For how long what was given up is thought to be about to end, in seconds: as long as it can take until nothing is
+#: left of an agent.
+LEAVING: Final = 20.0
+
+__all__ = [
+    "LEAVING",
+    "Again",
+    "Answer",
+    "Asked",
+    "Attempt",
+    "Handler",
+    "Handlers",
+    "Thread",
+    "attempt",
+    "find",
+    "making",
+    "steps",
+]
 
 
 def find(handlers: Handlers, op: Op[Any, Any]) -> Handler:

@@ -22,7 +22,7 @@ from perdure.core.faults import Cancelled, Defect, Expired
 from perdure.core.identity import idempotency_key
 from perdure.core.leaves import Approved, Child, Denied, Now, Signal, Sleep, Step, Suspend
 from perdure.core.machine import Machine, Request
-from perdure.interpreters.handlers import Again, Answer, Asked, Attempt, Handlers, find, making, steps
+from perdure.interpreters.handlers import LEAVING, Again, Answer, Asked, Attempt, Handlers, find, making, steps
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -31,8 +31,6 @@ Send: TypeAlias = MemoryObjectSendStream[tuple[str, Answer | Defect]]
 Receive: TypeAlias = MemoryObjectReceiveStream[tuple[str, Answer | Defect]]
 
 _RUN_ID = "memory"
-#: How long what was given up may take to end, in seconds; as on a database.
-_LEAVING = 20.0
 
 
 async def run(effect: Effect[A, E], handlers: Handlers, answers: Mapping[str, object]) -> Outcome[A, E | Cancelled]:
@@ -102,7 +100,7 @@ async def _drive(
         machine.cancelled.clear()
         for scope, _ in leaving:
             scope.cancel()
-        with anyio.move_on_after(_LEAVING):  # what begins must not meet what was given up
+        with anyio.move_on_after(LEAVING):  # what begins must not meet what was given up
             for _, ended in leaving:
                 await ended.wait()
     return None

@@ -7,7 +7,7 @@ or several batches in one commit, and says what it has to say to a database that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 from returns.result import Failure, Success
@@ -37,6 +37,7 @@ from perdure.interpreters.durable.ports import (
 )
 from perdure.interpreters.durable.takeover import begin, holds, take_over
 from perdure.interpreters.durable.transactions import tried
+from perdure.interpreters.handlers import LEAVING
 
 from .books import Violation
 from .disk import SimulatedDatabase
@@ -375,10 +376,6 @@ class SimulatedStore:
         return before != self._seen
 
 
-#: For how long what was given up is thought to be about to end, in milliseconds.
-_LEAVING: Final = 20_000
-
-
 class SimulatedEffects:
     """Performs leaves in virtual time, and tells the books."""
 
@@ -414,7 +411,7 @@ class SimulatedEffects:
         if self._process.world.cuts():
             self._process.world.scheduler.end(lambda other: other is actor)
         else:
-            self._leaving[actor.name] = actor, self._process.world.scheduler.time + _LEAVING
+            self._leaving[actor.name] = actor, self._process.world.scheduler.time + int(LEAVING * 1000)
 
     @property
     def leaving(self) -> bool:

@@ -456,12 +456,11 @@ class Drive:
         """When the next turn is due at the latest, in milliseconds since boot."""
         until: float = self._record.renew_at
         if self._stop is None:
-            if self._next_poll < until:
-                until = self._next_poll
+            until = min(until, self._next_poll)
             if self._timers:
                 until = min(until, boot + max(0, self._timers[0][0] - self._world.clock.now()))
-        if self._limited:
-            until = min(until, *(running.deadline for running in self._limited.values()))
+        for running in self._limited.values():
+            until = min(until, running.deadline)
         return max(int(until), boot)
 
     def _overrun(self) -> bool:

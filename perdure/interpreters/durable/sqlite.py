@@ -171,22 +171,20 @@ class SqliteStore:
         try:
             return call(*given)
         except Busy:
-            return await _patiently(functools.partial(self._in_thread, functools.partial(call, *given), joins=False))
+            return await _patiently(lambda: self._in_thread(call, *given, joins=False))
 
     async def _write(self, call: Callable[[*Ts], T], *given: *Ts, joins: bool = True) -> T:
         try:
             if self._drives <= 1 or (self._fast and not joins):
                 return call(*given)
-            later = functools.partial(call, *given)
-            return await (self._in_turn(later) if self._fast else self._in_thread(later, joins=joins))
+            return await (self._in_turn(call, *given) if self._fast else self._in_thread(call, *given, joins=joins))
         except Busy:
-            later = functools.partial(call, *given)
-            return await _patiently(functools.partial(self._in_thread, later, joins=joins))
+            return await _patiently(lambda: self._in_thread(call, *given, joins=joins))
 
-    def _in_turn(self, call: Callable[[], T]) -> asyncio.Future[T]:
+    def _in_turn(self, call: Callable[[*Ts], T], *given: *Ts) -> asyncio.Future[T]:
         """Share one commit with whatever else this turn of the loop has to write: a hop would cost more than it."""
         loop = asyncio.get_running_loop()
-        job = _Job(call, True, loop.create_future())
+        job = _Job(functools.partial(call, *given), True, loop.create_future())
         if not self._turn:
             loop.call_soon(self._commit_turn)
         self._turn.append(job)
@@ -196,12 +194,12 @@ class SqliteStore:
         jobs, self._turn = self._turn, []
         _settle(self._answers(jobs))
 
-    def _in_thread(self, call: Callable[[], T], *, joins: bool) -> asyncio.Future[T]:
+    def _in_thread(self, call: Callable[[*Ts], T], *given: *Ts, joins: bool) -> asyncio.Future[T]:
         """Let the one thread that waits for the disk share a commit among all who wait for it."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="perdure-commits", daemon=True)
             self._thread.start()
-        job = _Job(call, joins, asyncio.get_running_loop().create_future())
+        job = _Job(functools.partial(call, *given), joins, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return job.done
 

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import driven
+from driving import asked, driven
 from returns.result import Failure, Success
 
 from perdure import Defect, StepFault, step
-from perdure.core.asked import Asked, Attempt
-from perdure.core.effect import Op
+from perdure.core.asked import Asked
 from perdure.interpreters.durable.adapters import places
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.adapters.effects import LoopEffects, Threads
@@ -96,11 +95,6 @@ def test_nobody_is_alive_by_a_name_that_is_a_path(tmp_path: Path) -> None:
 @step
 def quick(n: int) -> int:
     return n
-
-
-def asked(effect: Any, path: str = "p", number: int = 1) -> Asked:
-    assert isinstance(effect, Op)
-    return Asked(effect, Attempt("run", path, number, "key"))
 
 
 def test_sync_calls_run_side_by_side_up_to_the_limit() -> None:

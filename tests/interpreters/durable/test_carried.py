@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import driven
+from driving import asked, driven
 from returns.result import Success
 
 import perdure
 from perdure import Do, fallback, step, workflow
-from perdure.core.asked import Asked, Attempt
 from perdure.core.effect import Effect
 from perdure.core.leaves import Step
 from perdure.interpreters.durable.adapters.carried import Carried
@@ -31,10 +30,6 @@ from perdure.interpreters.handlers import attempt, steps
 SAID: list[str] = []
 LEFT: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="nothing")
 HELD: contextvars.ContextVar[Any] = contextvars.ContextVar("held")
-
-
-def asked(effect: Effect[Any, Any], path: str = "p", number: int = 1) -> Asked:
-    return Asked(effect, Attempt("run", path, number, "key"))  # type: ignore[arg-type]  # a step is a leaf
 
 
 async def outcome(effects: LoopEffects, effect: Effect[Any, Any]) -> Any:
@@ -304,17 +299,6 @@ def test_a_step_that_cancels_its_own_task_and_waits_fails() -> None:
 
 
 def test_the_drive_is_told_when_what_was_given_up_has_ended() -> None:
-    said: list[str] = []
-
-    @step
-    async def leaves_slowly() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            for _ in range(20):
-                await asyncio.sleep(0)
-            said.append("left")
-
     async def drive(effects: LoopEffects) -> bool:
         effects.start(asked(leaves_slowly()))
         assert list(await effects.next(SystemClock().boot() + 20)) == []
@@ -322,11 +306,12 @@ def test_the_drive_is_told_when_what_was_given_up_has_ended() -> None:
         effects.cancel("p")
         assert effects.leaving
         assert list(await effects.next(None)) == []
-        said.append("told")
+        SAID.append("told")
         return effects.leaving
 
+    SAID.clear()
     assert driven(steps(None), drive) is False
-    assert said == ["left", "told"]
+    assert SAID == ["left", "told"]
 
 
 def test_no_step_of_a_run_begins_before_what_was_given_up_has_ended(tmp_path: Path) -> None:
@@ -340,7 +325,7 @@ def test_no_step_of_a_run_begins_before_what_was_given_up_has_ended(tmp_path: Pa
 
 
 def test_what_never_ends_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.interpreters.durable.adapters.effects._LEAVING", 0.05)
+    monkeypatch.setattr("perdure.interpreters.durable.adapters.effects.LEAVING", 0.05)
     over = asyncio.Event()
 
     @step

@@ -8,7 +8,7 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import attrs
 from returns.result import Failure, Success
@@ -18,13 +18,9 @@ from perdure.core.faults import Defect, StepFault
 from perdure.interpreters.durable.adapters.carried import HERE, Carried, Work
 from perdure.interpreters.durable.adapters.clock import SystemClock
 from perdure.interpreters.durable.ports import Ended, Event, Noted, Stop, Wondered
-from perdure.interpreters.handlers import find, making
+from perdure.interpreters.handlers import LEAVING, find, making
 
 T = TypeVar("T")
-
-#: For how long what was given up is thought to be about to end, in seconds: as long as it can take until nothing is
-#: left of an agent.
-_LEAVING: Final = 20.0
 
 
 class Threads:
@@ -147,12 +143,13 @@ class LoopEffects:
             task.cancel()
             self._leaving.add(task)
             task.add_done_callback(self._gone)
-            self._loop.call_later(_LEAVING, self._gone, task)
+            self._loop.call_later(LEAVING, self._gone, task)
 
     def _gone(self, task: asyncio.Task[None]) -> None:
-        self._leaving.discard(task)
-        self._stirred = True
-        self._wake()
+        if task in self._leaving:
+            self._leaving.remove(task)
+            self._stirred = True
+            self._wake()
 
     @property
     def leaving(self) -> bool:
@@ -229,9 +226,8 @@ class LoopEffects:
                 raise
 
         try:
-            handle = self._handlers.get(type(asked.op)) or find(self._handlers, asked.op)
             asked.note, asked.confirm = note, confirm
-            outcome = await handle(asked)
+            outcome = await find(self._handlers, asked.op)(asked)
         except asyncio.CancelledError as error:
             if not self._goes_on(attempt):
                 raise  # we cancelled it
@@ -254,8 +250,7 @@ class LoopEffects:
 
     def _tell(self, event: Event) -> None:
         self._inbox.append(event)
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
 
     def _break(self, error: BaseException) -> None:
         """End the drive."""
